@@ -1,0 +1,1 @@
+"""What is trained: students, teachers, methods, alignments, attacks."""

@@ -1,0 +1,87 @@
+"""Students of a few thousand parameters for images of 8x8 pixels."""
+
+from typing import Any
+
+from timm.models import register_model
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trainables.models.intermediates import IntermediatesMixin
+
+
+class ResidualBlock(nn.Module):
+    """conv-BN-ReLU-conv-BN plus a shortcut, then ReLU (He et al., 2016)."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        same = stride == 1 and in_channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(batch, in, h, w)`` to ``(batch, out, h / stride, w / stride)``."""
+        return F.relu(self.shortcut(x) + self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+
+
+class SmallResNet(IntermediatesMixin, nn.Module):
+    """A residual block per width, each but the first halving the resolution."""
+
+    def __init__(self, widths: tuple[int, ...], *, num_classes: int = 10, in_chans: int = 1) -> None:
+        super().__init__()
+        self.num_classes, self.num_features = num_classes, widths[-1]
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_chans, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        inputs = (widths[0], *widths)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(inputs[i], width, stride=1 if i == 0 else 2) for i, width in enumerate(widths)
+        )
+        self.fc = nn.Linear(widths[-1], num_classes)
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """Feature maps after each block."""
+        maps = [self.stem(x)]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        return maps[1:]
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Average over positions, then the linear classifier."""
+        return self.fc(features.mean(dim=(2, 3)))
+
+
+def _accepted(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: kwargs[name] for name in names if name in kwargs}
+
+
+def _refuse_pretrained(name: str, pretrained: bool) -> None:
+    if pretrained:
+        raise ValueError(f"{name} has no pretrained weights; give a checkpoint instead")
+
+
+@register_model
+def small_resnet6(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
+    """Two residual blocks of widths 12 and 24."""
+    _refuse_pretrained("small_resnet6", pretrained)
+    return SmallResNet((12, 24), **_accepted(kwargs, "num_classes", "in_chans"))
+
+
+@register_model
+def small_resnet8(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
+    """Three residual blocks of widths 32, 64 and 64; a teacher for 8x8 images."""
+    _refuse_pretrained("small_resnet8", pretrained)
+    return SmallResNet((32, 64, 64), **_accepted(kwargs, "num_classes", "in_chans"))
+
+
+@register_model
+def vit_pico_patch2_8(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
+    """ViT for 8x8 images: 16 patches of 2x2 pixels, width 32, depth 3, 4 heads, average pooling."""
+    _refuse_pretrained("vit_pico_patch2_8", pretrained)
+    return VisionTransformer(
+        img_size=8, patch_size=2, embed_dim=32, depth=3, num_heads=4, mlp_ratio=2, class_token=False,
+        global_pool="avg", **{"in_chans": 1, "num_classes": 10, **_accepted(kwargs, "num_classes", "in_chans")},
+    )

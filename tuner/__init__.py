@@ -1,0 +1,1 @@
+"""How it is searched: studies on Ray with Optuna, held in MLflow."""

@@ -1,0 +1,80 @@
+"""What is known of a trial: the one shape in which results, pictures, MLflow and export see a study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Metrics = Mapping[str, float]
+
+
+class TrialState(StrEnum):
+    """Where a trial stands. Only ``complete`` trials have objectives and can be on the front."""
+
+    running = "running"
+    complete = "complete"
+    stopped = "stopped"
+    failed = "failed"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as the ledger holds it.
+
+    Attributes:
+        number: the trial's identity, its Optuna number.
+        state: where it stands.
+        label: ``searched``, ``paper``, or the name of a baseline.
+        teacher: name of the teacher in the study, or an empty string where nothing asks one.
+        config: the whole ``TrialConfig`` as JSON types, nested.
+        params: what the search chose, by config path (``alignments/gram/weight``).
+        reports: metrics after each epoch, in order; each holds its ``epoch``, starting at 1, and
+            ``timestamp``, when the driver received it, in milliseconds since 1970.
+        values: the objectives by metric name; empty unless complete.
+        reason: why it was stopped or failed, in words.
+        started: when it was proposed, with time zone.
+        ended: when it reached its last state.
+    """
+
+    number: int
+    state: TrialState
+    label: str
+    teacher: str
+    config: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    reports: tuple[Metrics, ...] = ()
+    values: Metrics = field(default_factory=dict)
+    reason: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def student(self) -> str:
+        """Architecture of the student."""
+        return str(self.config["student"]["architecture"])
+
+    @property
+    def pair(self) -> str:
+        """Teacher and student as ``teacher > student``; the student alone where nothing asks a teacher."""
+        return f"{self.teacher} > {self.student}" if self.teacher else self.student
+
+    @property
+    def metrics(self) -> Metrics:
+        """The last report; empty before the first epoch ended."""
+        return self.reports[-1] if self.reports else {}
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the trial is there for comparison and was not proposed by the search."""
+        return self.label not in {"searched", "paper"}
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Alpha, beta, gamma and lambda by symbol; 0 for a term that is off."""
+        terms = {"alpha": "logits", "beta": "covariance", "gamma": "gram", "lambda": "input_gradient"}
+        alignments = self.config["alignments"]
+        return {
+            symbol: float((alignments.get(term) or {}).get("weight", 0.0))
+            for symbol, term in terms.items()
+        }
