@@ -1,7 +1,8 @@
 """Attacks that train and select: algorithms over an objective, not over a model.
 
-An objective maps images ``(batch, channels, height, width)`` to one value per image ``(batch,)`` that the attacker
-wants large. One attack then serves cross-entropy, the margin loss, and any divergence from a teacher.
+An objective maps images ``(batch, channels, height, width)`` to one value per image ``(batch,)``
+that the attacker wants large. One attack then serves cross-entropy, the margin loss, and any
+divergence from a teacher.
 """
 
 from collections.abc import Callable
@@ -22,17 +23,24 @@ Start = Literal["uniform", "gaussian", "none"]
 class AttackConfig(Frozen):
     """Strength of a projected-gradient attack (Madry et al., 2018)."""
 
-    steps: int = Field(10, ge=1, description="gradient steps; 1 with start 'none' and step_size 1 is FGSM")
+    steps: int = Field(
+        10, ge=1, description="gradient steps; 1 with start 'none' and step_size 1 is FGSM"
+    )
     step_size: float = Field(
-        0.25, gt=0, le=4, description="length of a step as a fraction of epsilon; 0.25 of 8/255 is 2/255"
+        0.25,
+        gt=0,
+        le=4,
+        description="length of a step as a fraction of epsilon; 0.25 of 8/255 is 2/255",
     )
     start: Start = Field(
-        "uniform", description="first point: uniform in the ball, 0.001 * Gaussian (TRADES, RSLAD), or the image"
+        "uniform",
+        description="first point: uniform in the ball, 0.001 * Gaussian (TRADES, RSLAD), or the "
+        "image itself",
     )
     batch_norm: Literal["eval", "train"] = Field(
         "eval",
-        description="mode of the student's BatchNorm during the attack: eval as in TRADES, RSLAD, AdaAD; train "
-        "as in Madry, ARD, KDIGA, whose running statistics then see every attack iterate",
+        description="mode of the student's BatchNorm during the attack: eval as in TRADES, RSLAD, "
+        "AdaAD; train as in Madry, ARD, KDIGA, whose running statistics then see every iterate",
     )
 
 
@@ -45,9 +53,11 @@ def pgd(
     steps: int,
     start: Tensor | None = None,
 ) -> Tensor:
-    r"""Projected gradient ascent: :math:`x' \leftarrow \Pi(x' + \eta\,\mathrm{steepest}(\nabla J(x')))`.
+    r"""Projected gradient ascent (Madry et al., 2018, Sec. 2.1).
 
-    Madry et al., 2018, Sec. 2.1. No gradient reaches the parameters behind ``objective``.
+    .. math:: x' \leftarrow \Pi(x' + \eta\,\mathrm{steepest}(\nabla J(x')))
+
+    No gradient reaches the parameters behind ``objective``.
 
     Args:
         objective: maps images to one value per image; maximised.
@@ -66,25 +76,41 @@ def pgd(
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(objective(adversarial).sum(), adversarial)
         with torch.no_grad():
-            adversarial = threat.project(adversarial + step_size * threat.steepest(gradient), images)
+            adversarial = threat.project(
+                adversarial + step_size * threat.steepest(gradient), images
+            )
     return adversarial.detach()
 
 
 def attack(
-    objective: Objective, images: Tensor, threat: ThreatModel, config: AttackConfig, generator: torch.Generator
+    objective: Objective,
+    images: Tensor,
+    threat: ThreatModel,
+    config: AttackConfig,
+    *,
+    generator: torch.Generator,
 ) -> Tensor:
     """Run :func:`pgd` as ``config`` says, from the start it names."""
-    return pgd(
-        objective,
-        images,
-        threat,
-        step_size=config.step_size * threat.epsilon,
-        steps=config.steps,
-        start=starting_point(config.start, images, threat, generator),
-    )
+    start = starting_point(config.start, images, threat, generator)
+    return attack_from(start, objective, images, threat=threat, config=config)
 
 
-def starting_point(start: Start, images: Tensor, threat: ThreatModel, generator: torch.Generator) -> Tensor:
+def attack_from(
+    start: Tensor,
+    objective: Objective,
+    images: Tensor,
+    *,
+    threat: ThreatModel,
+    config: AttackConfig,
+) -> Tensor:
+    """Run :func:`pgd` as ``config`` says, from a start already drawn."""
+    step_size = config.step_size * threat.epsilon
+    return pgd(objective, images, threat, step_size=step_size, steps=config.steps, start=start)
+
+
+def starting_point(
+    start: Start, images: Tensor, threat: ThreatModel, generator: torch.Generator
+) -> Tensor:
     """First iterate of an attack, inside the ball and [0, 1]."""
     if start == "none":
         return images
@@ -100,16 +126,17 @@ def cross_entropy_objective(network: nn.Module, labels: Tensor) -> Objective:
 
 
 def margin_objective(network: nn.Module, labels: Tensor) -> Objective:
-    """Largest wrong logit minus the true one, per image (Carlini & Wagner, 2017, f_6 without confidence).
+    """Largest wrong logit minus the true one, per image.
 
-    The direction of its gradient does not change when all logits are scaled, so a network cannot look robust by
-    becoming confident.
+    Carlini & Wagner, 2017, f_6 without confidence.
+    The direction of its gradient does not change when all logits are scaled, so a network cannot
+    look robust by becoming confident.
     """
     return lambda images: margin(network(images).float(), labels)
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
-    """``max_{j != y} z_j - z_y`` for logits ``(batch, classes)``; positive where the prediction is wrong."""
+    """``max_{j != y} z_j - z_y`` for logits ``(batch, classes)``; positive where wrong."""
     true = logits.gather(1, labels[:, None]).squeeze(1)
     others = logits.scatter(1, labels[:, None], float("-inf"))
     return others.amax(dim=1) - true

@@ -1,9 +1,15 @@
-"""A trial, completely described: what a trial gets, MLflow logs, ``tuner export`` writes and ``tuner train`` reads."""
+"""A trial, completely described.
+
+It is what a trial gets, MLflow logs, ``tuner export`` writes and ``tuner train`` reads.
+"""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,31 +22,44 @@ from trainables.methods.adversarial_training import AdversarialTraining
 from trainables.models import check_architecture
 from trainables.threat import ThreatModel
 
-MethodConfig = Annotated[Union[tuple(METHODS.values())], Field(discriminator="name")]
+if TYPE_CHECKING:
+    MethodConfig: TypeAlias = Method
+else:
+    MethodConfig = Annotated[reduce(or_, METHODS.values()), Field(discriminator="name")]
 """The settings of one method, told apart by ``name``."""
 
 
 class OptimizerConfig(Frozen):
     """The optimiser and its learning-rate schedule; defaults as in RSLAD, ARD and KDIGA."""
 
-    name: Literal["sgd", "adamw"] = Field("sgd", description="SGD with Nesterov-free momentum, or AdamW")
+    name: Literal["sgd", "adamw"] = Field(
+        "sgd", description="SGD with Nesterov-free momentum, or AdamW"
+    )
     learning_rate: float = Field(0.1, gt=0, description="peak learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
-    weight_decay: float = Field(2e-4, ge=0, description="applied to every parameter, as the papers' code does")
+    weight_decay: float = Field(
+        2e-4, ge=0, description="applied to every parameter, as the papers' code does"
+    )
     schedule: Literal["constant", "multistep", "cosine", "one_cycle"] = Field(
         "multistep",
-        description="multistep: divide by 10 at 50 % and 75 % of all steps; cosine: to zero; one_cycle: linear up over "
-        "warmup, then linear to zero",
+        description="multistep: divide by 10 at 50 % and 75 % of all steps; cosine: to zero; "
+        "one_cycle: linear up over warmup, then linear to zero",
     )
-    warmup: float = Field(0.0, ge=0, lt=1, description="share of all steps with a linear rise from zero")
-    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient of all parameters")
+    warmup: float = Field(
+        0.0, ge=0, lt=1, description="share of all steps with a linear rise from zero"
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, description="largest norm of the gradient of all parameters"
+    )
 
 
 class StudentConfig(Frozen):
     """What is trained."""
 
     architecture: str = Field("cifar_resnet18", description="a name of timm's registry")
-    normalize: bool = Field(True, description="standardise by the training images' mean and std inside the model")
+    normalize: bool = Field(
+        True, description="standardise by the training images' mean and std inside the model"
+    )
 
     _check = field_validator("architecture")(check_architecture)
 
@@ -62,9 +81,14 @@ class TeacherConfig(StudentConfig):
         None, description="weights as .pt/.pth (loaded without executing code) or .safetensors"
     )
     clean_accuracy: float | None = Field(
-        None, gt=0, le=1, description="accuracy on the validation split that the file's source promises"
+        None,
+        gt=0,
+        le=1,
+        description="accuracy on the validation split that the file's source promises",
     )
-    tolerance: float = Field(0.015, gt=0, le=1, description="how far the measured accuracy may be from the promise")
+    tolerance: float = Field(
+        0.015, gt=0, le=1, description="how far the measured accuracy may be from the promise"
+    )
     training: TeacherTraining = TeacherTraining()
 
 
@@ -72,13 +96,18 @@ class ValidationConfig(Frozen):
     """How a student is measured after every epoch, on images that no training saw."""
 
     attack: AttackConfig = Field(
-        AttackConfig(steps=20), description="margin PGD behind val/robust_accuracy; the same at every epoch"
+        AttackConfig(steps=20),
+        description="margin PGD behind val/robust_accuracy; the same at every epoch",
     )
     cross_entropy: Literal["always", "last_epoch", "never"] = Field(
-        "last_epoch", description="when val/pgd20_accuracy (the same attack on cross-entropy) is measured beside it"
+        "last_epoch",
+        description="when val/pgd20_accuracy (the same attack on cross-entropy) is measured too",
     )
     masking_alarm: float = Field(
-        0.05, gt=0, le=1, description="alarm if the cross-entropy attack leaves this much more accuracy than the margin"
+        0.05,
+        gt=0,
+        le=1,
+        description="alarm if the cross-entropy attack leaves this much more than the margin",
     )
     batch_size: int = Field(512, ge=1, description="images per attacked batch")
 
@@ -86,7 +115,9 @@ class ValidationConfig(Frozen):
 class HardwareConfig(Frozen):
     """Where a trial runs; part of the config because the same numbers need the same arithmetic."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU if there is one"
+    )
     threads: int = Field(1, ge=1, description="CPU threads of PyTorch; sums depend on it")
 
 
@@ -101,6 +132,13 @@ class TrialConfig(Frozen):
     attack: AttackConfig = Field(AttackConfig(), description="the attack of training")
     alignments: Alignments = Alignments()
     optimizer: OptimizerConfig = OptimizerConfig()
+    epsilon_warmup: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the epochs over which the training attack's epsilon grows linearly; "
+        "small ViTs do not leave chance level without it",
+    )
     epochs: int = Field(200, ge=1, description="passes over the training images")
     seed: int = Field(0, ge=0, description="of weights, order, augmentation and attack")
     validation: ValidationConfig = ValidationConfig()
@@ -110,8 +148,8 @@ class TrialConfig(Frozen):
     def _teacher_is_there(self) -> Self:
         if self.teacher is None and self.needs_teacher:
             raise ValueError(
-                "teacher is missing, but the method or an alignment with a weight above 0 learns from one; "
-                "name a teacher, or use method adversarial_training without alignments"
+                "teacher is missing, but the method or an alignment with a weight above 0 learns "
+                "from one; name a teacher, or use method adversarial_training without alignments"
             )
         return self
 
@@ -132,7 +170,9 @@ class TrialConfig(Frozen):
         return TrialConfig(
             data=self.data,
             threat=self.threat,
-            student=StudentConfig(architecture=self.teacher.architecture, normalize=self.teacher.normalize),
+            student=StudentConfig(
+                architecture=self.teacher.architecture, normalize=self.teacher.normalize
+            ),
             method=AdversarialTraining(label_smoothing=training.label_smoothing),
             attack=training.attack,
             optimizer=training.optimizer,
@@ -149,10 +189,16 @@ def fingerprint(settings: Frozen) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def merge(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with ``overrides`` on top, dictionaries merged key by key; neither is changed."""
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``overrides`` on top, dictionaries merged key by key; neither is changed.
+
+    ``True`` over a dictionary switches on what is there already and changes nothing.
+    """
     merged = dict(base)
     for key, value in overrides.items():
         below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(below, value)
+        elif not (isinstance(below, Mapping) and value is True):
+            merged[key] = value
     return merged

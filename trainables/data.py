@@ -24,10 +24,16 @@ class DataConfig(Frozen):
     root: Path = Field(
         Path("~/.cache/robust-distillation"), description="folder for downloads; unused by 'digits'"
     )
-    split_seed: int = Field(0, ge=0, description="seed of the split by class; part of the data's identity")
-    batch_size: int = Field(100, ge=2, description="images per training step; the last partial batch is dropped")
+    split_seed: int = Field(
+        0, ge=0, description="seed of the split by class; part of the data's identity"
+    )
+    batch_size: int = Field(
+        100, ge=2, description="images per training step; the last partial batch is dropped"
+    )
     crop_padding: int = Field(
-        0, ge=0, description="pixels of zero padding before a random crop; 4 is the CIFAR convention"
+        0,
+        ge=0,
+        description="pixels of zero padding before a random crop; 4 is the CIFAR convention",
     )
     flip: bool = Field(False, description="mirror half of the training images")
 
@@ -41,7 +47,7 @@ class DataConfig(Frozen):
 
 @dataclass(frozen=True)
 class Split:
-    """Images ``(count, channels, height, width)`` in [0, 1] as float32, labels ``(count,)`` as int64."""
+    """Images ``(count, channels, height, width)`` in [0, 1] and labels ``(count,)``, int64."""
 
     images: Tensor
     labels: Tensor
@@ -56,7 +62,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Three disjoint splits. Training and search see the first two; the test split is opened by verify and evaluate."""
+    """Three disjoint splits.
+
+    Training and search see the first two; the test split is opened by verify and evaluate.
+    """
 
     train: Split
     validation: Split
@@ -81,7 +90,7 @@ class Data:
 
 
 def _digits(config: DataConfig) -> Data:
-    """scikit-learn's 1,797 handwritten digits: 8x8 pixels, 1,200 train, 297 validation, 300 test."""
+    """scikit-learn's 1,797 digits of 8x8 pixels: 1,200 train, 297 validation, 300 test."""
     digits = load_digits()
     images = (digits.images / 16).astype(np.float32)[:, None]
     return _split_by_class(images, digits.target, validation=297, test=300, seed=config.split_seed)
@@ -92,9 +101,11 @@ DATASETS: dict[str, Callable[[DataConfig], Data]] = {"digits": _digits}
 
 @lru_cache(maxsize=2)
 def load_data(config: DataConfig, device: torch.device) -> Data:
-    """Load and split a data set onto ``device``; cached, so that an actor that serves many trials loads once."""
+    """Load and split a data set onto ``device``; cached for actors that serve many trials."""
     data = DATASETS[config.name](config)
-    train, validation, test = (split.to(device) for split in (data.train, data.validation, data.test))
+    train, validation, test = (
+        split.to(device) for split in (data.train, data.validation, data.test)
+    )
     return Data(train, validation, test, data.num_classes)
 
 
@@ -115,7 +126,9 @@ def _split_by_class(
     return Data(train, held_out, final, num_classes=int(labels.max()) + 1)
 
 
-def batches(split: Split, config: DataConfig, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    split: Split, config: DataConfig, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of shuffled, augmented batches; the last partial batch is dropped."""
     device = split.images.device
     order = torch.randperm(len(split), generator=generator, device=device)
@@ -131,7 +144,7 @@ def num_batches(split: Split, config: DataConfig) -> int:
 
 
 def augment(images: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:
-    """Random crop after zero padding, and random mirroring, of ``(batch, channels, height, width)``."""
+    """Random crop after zero padding, and mirroring, of ``(batch, channels, height, width)``."""
     if config.crop_padding:
         images = random_crop(images, config.crop_padding, generator)
     if config.flip:
@@ -141,7 +154,7 @@ def augment(images: Tensor, config: DataConfig, generator: torch.Generator) -> T
 
 
 def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
-    """Crop each image at its own uniform offset after padding all sides with zeros; the shape stays."""
+    """Crop each image at its own uniform offset after padding with zeros; the shape stays."""
     count, _, height, width = images.shape
     device = images.device
     padded = F.pad(images, [padding] * 4)

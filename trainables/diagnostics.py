@@ -8,7 +8,7 @@ from trainables.models import Network, module_mode
 
 @torch.no_grad()
 def feature_variance(network: Network, images: Tensor, batch_size: int = 512) -> float:
-    """Total variance of the pooled penultimate features over the images: the trace of their covariance.
+    """Total variance of the pooled penultimate features: the trace of their covariance.
 
     Args:
         network: run in eval mode.
@@ -16,19 +16,23 @@ def feature_variance(network: Network, images: Tensor, batch_size: int = 512) ->
         batch_size: images per pass.
 
     Returns:
-        Sum over channels of the (biased) variance, in squared feature units, accumulated in float64.
+        Sum over channels of the (biased) variance, in squared feature units, accumulated in
+        float64.
     """
     with module_mode(network, training=False):
         pooled = [
-            network.outputs(part, (-1,)).features[-1].mean(dim=1).double() for part in images.split(batch_size)
+            network.outputs(part, (-1,)).features[-1].mean(dim=1).double()
+            for part in torch.split(images, batch_size)
         ]
-    return torch.cat(pooled).var(dim=0, correction=0).sum().item()
+    variance: Tensor = torch.cat(pooled).var(dim=0, correction=0)
+    return variance.sum().item()
 
 
 def variance_gap(network: Network, clean: Tensor, adversarial: Tensor) -> float:
-    """Variance of adversarial features minus that of clean ones, relative to the latter (Dong et al., ECCV 2024).
+    """Variance of adversarial features minus that of clean ones, relative to the latter.
 
-    The paper's quantity is the plain difference; dividing by the clean variance makes architectures comparable.
+    Dong et al., ECCV 2024. The paper's quantity is the plain difference; dividing by the clean
+    variance makes architectures comparable.
     """
     variance = feature_variance(network, clean)
     return (feature_variance(network, adversarial) - variance) / max(variance, 1e-12)

@@ -1,31 +1,39 @@
 """The state of one training run."""
 
+import copy
 import math
 from typing import Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.attacks import cross_entropy_objective, margin_objective
 from trainables.config import OptimizerConfig, TrialConfig
 from trainables.data import batches, load_data, num_batches
 from trainables.diagnostics import variance_gap
-from trainables.evaluation import accuracy_under, adversarial_images, clean_accuracy, robust_accuracy
+from trainables.evaluation import (
+    ObjectiveFactory,
+    accuracy_under,
+    adversarial_images,
+    clean_accuracy,
+)
 from trainables.models import Network, allow_double_backward, create_network
+from trainables.threat import ThreatModel
 from trainables.training import Step, train_epoch
 
 Metrics = dict[str, float]
-VALIDATION_SEED = 20  # of the validation attack: fixed, so that epochs and trials face the same starts
+VALIDATION_SEED = 20
+"""Of the validation attack: fixed, so that epochs and trials face the same starts."""
 
 
 class Distillation:
-    """A student on its way: networks, projectors, optimiser, schedule and the number of finished epochs."""
+    """A student on its way: networks, projectors, optimiser, schedule, finished epochs."""
 
     def __init__(self, config: TrialConfig, teacher: Network | None) -> None:
         self.config = config
         self.device = pick_device(config.hardware.device)
         self.data = load_data(config.data, self.device)
-        self.teacher = teacher
+        self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
         self.epoch = 0
         self._build_networks()
         self._build_optimizer()
@@ -36,10 +44,12 @@ class Distillation:
 
         Args:
             config: complete description of the run.
-            teacher: the network that ``config.teacher`` describes, on the run's device, frozen, in eval mode.
+            teacher: the network that ``config.teacher`` describes, on the run's device; it is put
+                into eval mode and frozen, and may serve many runs.
 
         Raises:
-            ValueError: if the config needs a teacher and none is given, or a term does not fit the networks.
+            ValueError: if the config needs a teacher and none is given, or a term does not fit the
+                networks.
         """
         if config.needs_teacher and teacher is None:
             raise ValueError("this config learns from a teacher, but no teacher network was given")
@@ -65,8 +75,7 @@ class Distillation:
             attack=config.attack,
         )
         if self.step.differentiable:
-            allow_double_backward(self.student)
-            allow_double_backward(self.teacher or nn.Module())
+            allow_double_backward(self.student)  # not the teacher: first order is enough there
 
     def _build_optimizer(self) -> None:
         parameters = [
@@ -78,7 +87,8 @@ class Distillation:
         num_steps = self.config.epochs * num_batches(self.data.train, self.config.data)
         self.optimizer = create_optimizer(parameters, self.config.optimizer)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: learning_rate_factor(self.config.optimizer, step / num_steps)
+            self.optimizer,
+            lambda step: learning_rate_factor(self.config.optimizer, step / num_steps),
         )
 
     @property
@@ -89,20 +99,22 @@ class Distillation:
     def train_epoch(self) -> Metrics:
         """Train for one epoch; mean of every term of the loss over its steps.
 
-        Every epoch seeds its own randomness, so a resumed run draws what an uninterrupted one would.
+        Every epoch seeds its own randomness, so a resumed run draws what an uninterrupted one
+        would.
         """
         torch.set_num_threads(self.config.hardware.threads)
         seed = self.config.seed * 100_003 + self.epoch
         torch.manual_seed(seed)  # dropout and stochastic depth
         generator = torch.Generator(self.device).manual_seed(seed)
+        self.step.threat = self._training_threat()
         totals = train_epoch(
             batches(self.data.train, self.config.data, generator),
             self.step,
             self.student,
             self.teacher,
-            self.optimizer,
-            self.scheduler,
-            generator,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
+            generator=generator,
             clip_norm=self.config.optimizer.clip_norm,
         )
         self.epoch += 1
@@ -110,33 +122,54 @@ class Distillation:
         means = {f"train/{name}_loss": total.item() / num_steps for name, total in totals.items()}
         return {"train/loss": sum(means.values()), **means}
 
+    def _training_threat(self) -> ThreatModel:
+        """The threat model of this epoch: its radius grows during ``epsilon_warmup``."""
+        warmup_epochs = self.config.epsilon_warmup * self.config.epochs
+        factor = min(1.0, (self.epoch + 1) / warmup_epochs) if warmup_epochs else 1.0
+        return ThreatModel(
+            norm=self.config.threat.norm, epsilon=factor * self.config.threat.epsilon
+        )
+
     def validate(self) -> Metrics:
         """Accuracies on the validation split, in [0, 1]; see ``ValidationConfig``."""
-        validation, threat, split = self.config.validation, self.config.threat, self.data.validation
-        settings = {"seed": VALIDATION_SEED, "batch_size": validation.batch_size}
-        attacked = adversarial_images(
-            self.student, split, margin_objective, threat, validation.attack, **settings
-        )
+        validation, split = self.config.validation, self.data.validation
+        attacked = self._attack_validation(margin_objective)
         metrics = {
             "val/clean_accuracy": clean_accuracy(self.student, split, validation.batch_size),
-            "val/robust_accuracy": accuracy_under(self.student, split, attacked, validation.batch_size),
+            "val/robust_accuracy": self._validation_accuracy(attacked),
             "val/variance_gap": variance_gap(self.student, split.images, attacked),
+            "val/count": float(len(split)),
+            "student/parameters": float(sum(p.numel() for p in self.student.parameters())),
         }
         if self._checks_cross_entropy():
-            metrics["val/pgd20_accuracy"] = robust_accuracy(
-                self.student, split, cross_entropy_objective, threat, validation.attack, **settings
-            )
-            excess = metrics["val/pgd20_accuracy"] - metrics["val/robust_accuracy"]
+            weaker = self._validation_accuracy(self._attack_validation(cross_entropy_objective))
+            excess = weaker - metrics["val/robust_accuracy"]
+            metrics[f"val/pgd{validation.attack.steps}_accuracy"] = weaker
             metrics["val/masking_alarm"] = float(excess > validation.masking_alarm)
         return metrics
+
+    def _attack_validation(self, objective: ObjectiveFactory) -> Tensor:
+        return adversarial_images(
+            self.student,
+            self.data.validation,
+            objective,
+            self.config.threat,
+            self.config.validation.attack,
+            seed=VALIDATION_SEED,
+            batch_size=self.config.validation.batch_size,
+        )
+
+    def _validation_accuracy(self, attacked: Tensor) -> float:
+        batch_size = self.config.validation.batch_size
+        return accuracy_under(self.student, self.data.validation, attacked, batch_size)
 
     def _checks_cross_entropy(self) -> bool:
         when = self.config.validation.cross_entropy
         return when == "always" or (when == "last_epoch" and self.finished)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training on needs; randomness is seeded by the epoch."""
-        return {
+        """Everything that training on needs, as a copy; randomness is seeded by the epoch."""
+        live = {
             "config": self.config.model_dump(mode="json"),
             "epoch": self.epoch,
             "student": self.student.state_dict(),
@@ -144,12 +177,14 @@ class Distillation:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
         }
+        return copy.deepcopy(live)  # torch's state dicts change with the modules they come from
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state of the same config."""
         self.student.load_state_dict(state["student"])
         self.projectors.load_state_dict(state["projectors"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # a copy: PyTorch's optimisers take over the momentum tensors that they are given
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.scheduler.load_state_dict(state["scheduler"])
         self.epoch = state["epoch"]
 
@@ -162,7 +197,9 @@ def pick_device(name: str) -> torch.device:
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ValueError("hardware.device is 'cuda', but PyTorch sees no GPU; allowed here: 'cpu', 'auto'")
+        raise ValueError(
+            "hardware.device is 'cuda', but PyTorch sees no GPU; allowed here: 'cpu', 'auto'"
+        )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -181,12 +218,19 @@ def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Ne
     return network.to(device)
 
 
-def create_optimizer(parameters: list[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
+def create_optimizer(
+    parameters: list[nn.Parameter], config: OptimizerConfig
+) -> torch.optim.Optimizer:
     """SGD with momentum, or AdamW."""
     if config.name == "adamw":
-        return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        return torch.optim.AdamW(
+            parameters, lr=config.learning_rate, weight_decay=config.weight_decay
+        )
     return torch.optim.SGD(
-        parameters, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+        parameters,
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
     )
 
 

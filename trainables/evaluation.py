@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from trainables.attacks import AttackConfig, Objective, attack
+from trainables.attacks import AttackConfig, Objective, attack_from, starting_point
 from trainables.data import Split
 from trainables.models import Network, module_mode
 from trainables.threat import ThreatModel
@@ -15,7 +15,7 @@ ObjectiveFactory = Callable[[Network, Tensor], Objective]
 
 def correct(network: Network, images: Tensor, labels: Tensor) -> Tensor:
     """Which images ``(batch,)`` are classified right; non-finite logits are wrong."""
-    logits = network(images).float()
+    logits: Tensor = network(images).float()
     return (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
 
 
@@ -27,7 +27,7 @@ def clean_accuracy(network: Network, split: Split, batch_size: int = 512) -> flo
     return torch.stack(hits).sum().item() / len(split)
 
 
-def adversarial_images(
+def adversarial_images(  # noqa: PLR0917 - what is attacked, then with what
     network: Network,
     split: Split,
     objective: ObjectiveFactory,
@@ -37,17 +37,24 @@ def adversarial_images(
     seed: int,
     batch_size: int = 512,
 ) -> Tensor:
-    """Every image of the split after the attack, in order; the network in eval mode, in float32."""
+    """Every image of the split after the attack, in order; the network in eval mode, in float32.
+
+    The starts are drawn for the whole split at once, so the result does not depend on
+    ``batch_size`` (other than through the rounding of the network's sums).
+    """
     generator = torch.Generator(split.images.device).manual_seed(seed)
+    starts = starting_point(config.start, split.images, threat, generator)
     with module_mode(network, training=False):
         attacked = [
-            attack(objective(network, labels), images, threat, config, generator)
-            for images, labels in _chunks(split, batch_size)
+            attack_from(start, objective(network, labels), images, threat=threat, config=config)
+            for (images, labels), start in zip(
+                _chunks(split, batch_size), _parts(starts, batch_size), strict=True
+            )
         ]
     return torch.cat(attacked)
 
 
-def robust_accuracy(
+def robust_accuracy(  # noqa: PLR0917 - what is attacked, then with what
     network: Network,
     split: Split,
     objective: ObjectiveFactory,
@@ -65,19 +72,24 @@ def robust_accuracy(
 
 
 @torch.no_grad()
-def accuracy_under(network: Network, split: Split, attacked: Tensor, batch_size: int = 512) -> float:
+def accuracy_under(
+    network: Network, split: Split, attacked: Tensor, batch_size: int = 512
+) -> float:
     """Share of images that are right both as they are and in the attacked version given."""
     with module_mode(network, training=False):
         both = [
             (correct(network, images, labels) & correct(network, moved, labels)).sum()
             for (images, labels), moved in zip(
-                _chunks(split, batch_size), attacked.split(batch_size), strict=True
+                _chunks(split, batch_size), _parts(attacked, batch_size), strict=True
             )
         ]
     return torch.stack(both).sum().item() / len(split)
 
 
 def _chunks(split: Split, batch_size: int) -> list[tuple[Tensor, Tensor]]:
-    return list(
-        zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True)
-    )
+    images, labels = _parts(split.images, batch_size), _parts(split.labels, batch_size)
+    return list(zip(images, labels, strict=True))
+
+
+def _parts(values: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    return torch.split(values, batch_size)

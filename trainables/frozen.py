@@ -7,5 +7,9 @@ class Frozen(BaseModel):
     """An immutable settings object; unknown keys, NaN and infinities are refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        protected_namespaces=(),
     )

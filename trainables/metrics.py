@@ -2,7 +2,7 @@
 
 OBJECTIVES: dict[str, str] = {
     "val/clean_accuracy": "share of validation images classified right, in [0, 1]",
-    "val/robust_accuracy": "share right under the config's validation attack (margin PGD), in [0, 1]",
+    "val/robust_accuracy": "share right under the validation attack (margin PGD), in [0, 1]",
     "val/variance_gap": "feature variance under attack minus clean, relative to clean",
     "student/parameters": "trainable numbers of the student",
 }

@@ -17,7 +17,10 @@ class ThreatModel(Frozen):
 
     norm: Literal["linf", "l2"] = Field("linf", description="norm of the perturbation")
     epsilon: float = Field(
-        8 * PIXEL, gt=0, le=1, description="radius, in the units of images in [0, 1]; 8/255 = 0.03137"
+        8 * PIXEL,
+        gt=0,
+        le=1,
+        description="radius, in the units of images in [0, 1]; 8/255 = 0.03137",
     )
 
     def project(self, images: Tensor, origin: Tensor) -> Tensor:
@@ -45,7 +48,8 @@ class ThreatModel(Frozen):
         if self.norm == "linf":
             return gradient.sign()
         # scaled first: the square of a gradient of 1e-25 is zero in float32
-        scaled = gradient / gradient.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-38)
+        tiny = torch.finfo(gradient.dtype).tiny
+        scaled = gradient / gradient.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(tiny)
         return scaled / per_sample_norm(scaled).clamp_min(1e-12)
 
     def random_start(self, origin: Tensor, generator: torch.Generator) -> Tensor:
@@ -61,4 +65,5 @@ class ThreatModel(Frozen):
 
 def per_sample_norm(images: Tensor) -> Tensor:
     """L2 norm of each sample, shape ``(batch, 1, 1, 1)``."""
-    return torch.linalg.vector_norm(images.flatten(1), dim=1).view(-1, 1, 1, 1)
+    norms: Tensor = torch.linalg.vector_norm(images.flatten(1), dim=1)
+    return norms.view(-1, 1, 1, 1)

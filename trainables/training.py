@@ -1,6 +1,7 @@
 """The hot loop."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -26,17 +27,21 @@ class Step:
     ) -> None:
         self.method, self.alignments, self.projectors = method, alignments, projectors
         self.threat, self.attack = threat, attack
-        self.layers = tuple(sorted({layer for term in alignments.values() for layer in term.layers}))
+        self.layers = tuple(
+            sorted({layer for term in alignments.values() for layer in term.layers})
+        )
         self.differentiable = any(term.needs_input_gradient for term in alignments.values())
 
     def view(self, images: Tensor, student: Network, teacher: Network | None) -> View:
         """The images as both networks see them."""
-        return View(images, student, teacher, layers=self.layers, differentiable=self.differentiable)
+        return View(
+            images, student, teacher, layers=self.layers, differentiable=self.differentiable
+        )
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The method's loss and every weighted alignment, by name."""
         terms = {
-            name: term.weight * term.loss(batch, self.projectors[name])
+            name: term.weight * term.loss(batch, cast(nn.ModuleDict, self.projectors[name]))
             for name, term in self.alignments.items()
         }
         return {"method": self.method.outer(batch), **terms}
@@ -47,6 +52,7 @@ def train_epoch(
     step: Step,
     student: Network,
     teacher: Network | None,
+    *,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler,
     generator: torch.Generator,
@@ -62,7 +68,7 @@ def train_epoch(
         adversarial = None
         if objective is not None:
             with module_mode(student, training=step.attack.batch_norm == "train"):
-                attacked = attack(objective, images, step.threat, step.attack, generator)
+                attacked = attack(objective, images, step.threat, step.attack, generator=generator)
             adversarial = step.view(attacked, student, teacher)
 
         losses = step.losses(Batch(labels, clean, adversarial))

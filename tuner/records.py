@@ -1,4 +1,4 @@
-"""What is known of a trial: the one shape in which results, pictures, MLflow and export see a study."""
+"""What is known of a trial: the one shape in which results, MLflow and export see a study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class TrialRecord:
 
     @property
     def pair(self) -> str:
-        """Teacher and student as ``teacher > student``; the student alone where nothing asks a teacher."""
+        """Teacher and student as ``teacher > student``; the student alone without a teacher."""
         return f"{self.teacher} > {self.student}" if self.teacher else self.student
 
     @property
@@ -72,7 +72,12 @@ class TrialRecord:
     @property
     def weights(self) -> dict[str, float]:
         """Alpha, beta, gamma and lambda by symbol; 0 for a term that is off."""
-        terms = {"alpha": "logits", "beta": "covariance", "gamma": "gram", "lambda": "input_gradient"}
+        terms = {
+            "alpha": "logits",
+            "beta": "covariance",
+            "gamma": "gram",
+            "lambda": "input_gradient",
+        }
         alignments = self.config["alignments"]
         return {
             symbol: float((alignments.get(term) or {}).get("weight", 0.0))

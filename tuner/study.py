@@ -29,7 +29,9 @@ class ObjectiveConfig(Frozen):
 class SamplerConfig(Frozen):
     """Who proposes trials."""
 
-    name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = Field("tpe", description="Optuna's sampler")
+    name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = Field(
+        "tpe", description="Optuna's sampler"
+    )
     seed: int = Field(0, ge=0, description="of the proposals")
     startup_trials: int = Field(10, ge=1, description="random proposals before tpe and gp learn")
     population_size: int = Field(24, ge=2, description="of nsga2 and nsga3")
@@ -42,13 +44,18 @@ class ResourcesConfig(Frozen):
     gpus: float = Field(0, ge=0, description="GPUs per trial; fractions share one")
     max_concurrent: int = Field(2, ge=1, description="trials at the same time")
     max_failures: int = Field(3, ge=0, description="restarts of a trial whose process dies")
+    min_free_disk_gb: float = Field(
+        0.5, ge=0, description="free disk, in 10^9 bytes, below which a study does not start"
+    )
 
 
 class TrackingConfig(Frozen):
     """Where MLflow holds the runs."""
 
     enabled: bool = Field(True, description="write to MLflow at all")
-    uri: str | None = Field(None, description="tracking URI; default: mlflow.db beside the study directory")
+    uri: str | None = Field(
+        None, description="tracking URI; default: mlflow.db beside the study directory"
+    )
     experiment: str | None = Field(None, description="MLflow experiment; default: the study's name")
 
 
@@ -61,16 +68,24 @@ DEFAULT_OBJECTIVES = (
 class StudyConfig(Frozen):
     """Many trials of one search space."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the directory and the experiment")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="names the directory and the experiment",
+    )
     description: str = Field("", description="one sentence for people")
-    trials: int = Field(30, ge=1, description="how many trials in all, baselines and the paper's setting included")
+    trials: int = Field(
+        30, ge=1, description="how many trials in all, baselines and the paper's setting included"
+    )
     base: TrialConfig = Field(TrialConfig(), description="what all trials share")
     teachers: dict[str, TeacherConfig] = Field({}, description="candidate teachers by name")
     search_space: str = Field("digits", description="a built-in space, or module:function")
-    ranges: dict[str, Range] = Field({}, description="narrows: [low, high] of a number, or the choices left")
+    ranges: dict[str, Range] = Field(
+        {}, description="narrows: [low, high] of a number, or the choices left"
+    )
     fixed: dict[str, Any] = Field({}, description="pins a parameter of the space to a value")
     first_trials: list[dict[str, Any]] | None = Field(
-        None, description="parameters to try first; default: the paper's setting of the built-in space"
+        None,
+        description="parameters to try first; default: the paper's setting of the built-in space",
     )
     baselines: dict[str, dict[str, Any]] = Field(
         {}, description="overrides of the base, run once per student for comparison, by name"
@@ -80,7 +95,8 @@ class StudyConfig(Frozen):
     resources: ResourcesConfig = ResourcesConfig()
     tracking: TrackingConfig = TrackingConfig()
     storage: str | None = Field(
-        None, description="Optuna storage URL (postgresql://…); default: optuna.journal in the study directory"
+        None,
+        description="Optuna storage URL (postgresql://…); default: a journal file in the study",
     )
 
     @model_validator(mode="after")

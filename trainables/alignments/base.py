@@ -14,14 +14,15 @@ Domains = Literal["clean", "adversarial", "both"]
 
 
 class Alignment(Frozen, ABC):
-    """A term that pulls the student towards the teacher, added to the method's loss times its weight."""
+    """A term that pulls the student towards the teacher: times its weight, added to the loss."""
 
     symbol: ClassVar[str]
     """The weight's name in the papers and in tables."""
 
     weight: float = Field(1.0, ge=0, description="factor of the term; at 0 it is not computed")
     domains: Domains = Field(
-        "both", description="images on which student and teacher are compared; two domains are averaged"
+        "both",
+        description="images on which student and teacher are compared; two domains are averaged",
     )
 
     @property
@@ -35,7 +36,9 @@ class Alignment(Frozen, ABC):
         return False
 
     def projectors(
-        self, student_widths: Mapping[int, int], teacher_widths: Mapping[int, int]
+        self,
+        student_widths: Mapping[int, int],
+        teacher_widths: Mapping[int, int],
     ) -> nn.ModuleDict:
         """Maps from student to teacher width by layer; empty where the term needs none."""
         return nn.ModuleDict()

@@ -9,18 +9,23 @@ from trainables.alignments.projector import ProjectorKind
 
 
 class CovarianceAlignment(MomentAlignment):
-    r""":math:`L_{cov} = \|\Sigma_S - \Sigma_T\|_F^2` on clean and adversarial batches (Dong et al., ECCV 2024).
+    r""":math:`L_{cov} = \|\Sigma_S - \Sigma_T\|_F^2` on clean and adversarial batches.
 
-    Robust accuracy falls linearly with the gap between the feature variances of adversarial and clean images; a robust
-    teacher has a small gap, so the student's covariance is pulled towards the teacher's on both.
+    Dong et al., ECCV 2024.
 
-    By default the student's channels are mapped to the teacher's width by a trained linear map; a projector-free
-    variant is ``axis: sample``.
+    Robust accuracy falls linearly with the gap between the feature variances of adversarial and
+    clean images; a robust teacher has a small gap, so the student's covariance is pulled towards
+    the teacher's on both.
+
+    By default the student's channels are mapped to the teacher's width by a trained linear map; a
+    projector-free variant is ``axis: sample``.
     """
 
     symbol: ClassVar[str] = "beta"
 
-    projector: ProjectorKind = Field("linear", description=MomentAlignment.model_fields["projector"].description)
+    projector: ProjectorKind = Field(
+        "linear", description=MomentAlignment.model_fields["projector"].description
+    )
 
     @property
     def centered(self) -> bool:

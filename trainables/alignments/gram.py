@@ -8,11 +8,14 @@ from trainables.alignments.moments import Axis, MomentAlignment
 
 
 class GramAlignment(MomentAlignment):
-    r""":math:`L_{gram} = \|G_S - G_T\|_F^2` on clean and adversarial batches (Dong et al., ECCV 2024).
+    r""":math:`L_{gram} = \|G_S - G_T\|_F^2` on clean and adversarial batches.
 
-    Sources disagree on which Gram matrix the paper means. The default is the similarity of the batch's samples,
-    :math:`G = F F^T / d`: it needs no projector, so nothing trained can absorb the loss, and it says something that the
-    channel covariance does not. ``axis: channel`` gives :math:`G = F^T F / n`, the uncentred covariance.
+    Dong et al., ECCV 2024.
+
+    Sources disagree on which Gram matrix the paper means. The default is the similarity of the
+    batch's samples, :math:`G = F F^T / d`: it needs no projector, so nothing trained can absorb the
+    loss, and it says something that the channel covariance does not. ``axis: channel`` gives
+    :math:`G = F^T F / n`, the uncentred covariance.
     """
 
     symbol: ClassVar[str] = "gamma"

@@ -5,16 +5,20 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from trainables.alignments.base import Alignment
 from trainables.methods.base import Batch, Reduction, View, kl_to_teacher
 
 
 class LogitAlignment(Alignment):
-    r""":math:`L_{KD} = \tau^2\,KL(p_T^\tau \| p_S^\tau)` (Hinton et al., 2015; Dong et al., ECCV 2024).
+    r""":math:`L_{KD} = \tau^2\,KL(p_T^\tau \| p_S^\tau)` (Hinton et al., 2015).
 
-    Where the paper evaluates teacher and student is not known, so both are options. The default compares both networks
-    on the adversarial images, as AdaAD and IAD-II do: on clean images alone the term says nothing about robustness.
+    The alpha term of Dong et al., ECCV 2024.
+
+    Where the paper evaluates teacher and student is not known, so both are options. The default
+    compares both networks on the adversarial images, as AdaAD and IAD-II do: on clean images alone
+    the term says nothing about robustness.
     """
 
     symbol: ClassVar[str] = "alpha"
@@ -24,10 +28,14 @@ class LogitAlignment(Alignment):
     )
     temperature: float = Field(1.0, gt=0, le=100, description="tau, softens both distributions")
     teacher_sees: Literal["same", "clean"] = Field(
-        "same", description="images that the teacher sees: the student's, or always clean ones (ARD, RSLAD)"
+        "same",
+        description="images that the teacher sees: the student's, or always clean (ARD, RSLAD)",
     )
-    reduction: Reduction = Field("batchmean", description="'mean' divides by the number of classes too")
+    reduction: Reduction = Field(
+        "batchmean", description="'mean' divides by the number of classes too"
+    )
 
+    @override
     def loss(self, batch: Batch, projectors: nn.ModuleDict) -> Tensor:
         """Divergence in nats per example, averaged over the domains."""
         views = batch.views(self.domains)

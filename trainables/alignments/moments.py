@@ -1,8 +1,8 @@
 """Second moments of feature maps, and how far those of two networks are apart."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -19,31 +19,32 @@ Pool = Literal["average", "spatial"]
 class MomentAlignment(Alignment, ABC):
     """Squared Frobenius distance of a second moment of the student's features from the teacher's.
 
-    The paper (Dong et al., ECCV 2024) leaves layer, pooling, normalisation and projection unknown; each is a field.
+    The paper (Dong et al., ECCV 2024) leaves layer, pooling, normalisation and projection unknown;
+    each is a field.
     """
 
-    taps: tuple[int, ...] = Field(
+    taps: tuple[Annotated[int, Field(lt=0)], ...] = Field(
         (-1,), min_length=1, description="feature maps, counted from the end; -1 is the last one"
     )
     pool: Pool = Field(
         "average",
-        description="average: one vector per image; spatial: every position counts as a sample (channel axis) or "
-        "as further features (sample axis)",
+        description="average: one vector per image; spatial: every position counts as a sample "
+        "(channel axis) or as further features (sample axis)",
     )
     axis: Axis = Field(
         "channel",
-        description="channel: channels x channels, needs equal widths or a projector; sample: batch x batch, "
-        "needs neither",
+        description="channel: channels x channels, needs equal widths or a projector; "
+        "sample: batch x batch, needs neither",
     )
     normalize: Literal["teacher", "none"] = Field(
         "teacher",
-        description="teacher: divide by the squared norm of the teacher's moment, so that the weight does not depend "
-        "on the scale of its features; none: the plain squared distance",
+        description="teacher: divide by the squared norm of the teacher's moment, so that the "
+        "weight does not depend on the scale of its features; none: the plain squared distance",
     )
     projector: ProjectorKind = Field(
         "none",
-        description="map from student to teacher width before the channel moment: none, a trained linear map, or a "
-        "fixed random one with orthonormal rows or columns",
+        description="map from student to teacher width before the channel moment: none, a trained "
+        "linear map, or a fixed random one with orthonormal rows or columns",
     )
 
     @property
@@ -52,9 +53,9 @@ class MomentAlignment(Alignment, ABC):
         return self.taps
 
     @property
+    @abstractmethod
     def centered(self) -> bool:
         """Whether the mean over samples is taken off first."""
-        raise NotImplementedError
 
     def projectors(
         self, student_widths: Mapping[int, int], teacher_widths: Mapping[int, int]
@@ -68,13 +69,15 @@ class MomentAlignment(Alignment, ABC):
             return nn.ModuleDict()
         return nn.ModuleDict(
             {
-                str(layer): create_projector(self.projector, student_widths[layer], teacher_widths[layer])
+                str(layer): create_projector(
+                    self.projector, student_widths[layer], teacher_widths[layer]
+                )
                 for layer in self.taps
             }
         )
 
     def loss(self, batch: Batch, projectors: nn.ModuleDict) -> Tensor:
-        """Mean over domains and layers of the distance, without unit under ``normalize: teacher``."""
+        """Mean distance over domains and layers, without unit under ``normalize: teacher``."""
         distances = [
             self._distance(view, layer, projectors)
             for view in batch.views(self.domains)
@@ -100,14 +103,15 @@ def second_moment(features: Tensor, *, axis: Axis, pool: Pool, centered: bool) -
     Args:
         features: ``(batch, positions, channels)``.
         axis: which of the two.
-        pool: ``average`` over positions first; ``spatial`` keeps them, as samples for the channel axis and as features
-            for the sample axis.
+        pool: ``average`` over positions first; ``spatial`` keeps them, as samples for the channel
+            axis and as features for the sample axis.
         centered: subtract the mean over the samples first, in the features' precision
             (``E[xx] - E[x]E[x]`` loses it).
 
     Returns:
-        ``(channels, channels)``, divided by the number of samples n, or ``(batch, batch)``, divided by the number of
-        features d. The diagonal of the centred channel moment is the (biased) variance per channel.
+        ``(channels, channels)``, divided by the number of samples n, or ``(batch, batch)``, divided
+        by the number of features d. The diagonal of the centred channel moment is the (biased)
+        variance per channel.
     """
     if pool == "average":
         samples = features.mean(dim=1)

@@ -10,8 +10,8 @@ ProjectorKind = Literal["none", "linear", "random_orthogonal"]
 def create_projector(kind: ProjectorKind, student_width: int, teacher_width: int) -> nn.Module:
     """A map of the last dimension from student to teacher width.
 
-    ``linear`` is trained with the student (a 1x1 convolution; it can absorb part of the loss), ``random_orthogonal``
-    keeps its initial values, which have orthonormal rows or columns.
+    ``linear`` is trained with the student (a 1x1 convolution; it can absorb part of the loss),
+    ``random_orthogonal`` keeps its initial values, which have orthonormal rows or columns.
 
     Raises:
         ValueError: if the widths differ and there is no projector.
@@ -19,8 +19,9 @@ def create_projector(kind: ProjectorKind, student_width: int, teacher_width: int
     if kind == "none":
         if student_width != teacher_width:
             raise ValueError(
-                f"channel moments need equal widths, but the student has {student_width} channels and the teacher "
-                f"{teacher_width}; set projector to linear or random_orthogonal, or axis to sample"
+                f"channel moments need equal widths, but the student has {student_width} channels "
+                f"and the teacher {teacher_width}; set projector to linear or "
+                "random_orthogonal, or axis to sample"
             )
         return nn.Identity()
     linear = nn.Linear(student_width, teacher_width, bias=False)

@@ -16,7 +16,9 @@ Reduction = Literal["batchmean", "mean"]
 
 
 class View:
-    """One batch of images as student and teacher see it; each network runs at most once, when first asked for.
+    """One batch of images as student and teacher see it.
+
+    Each network runs at most once, when first asked for.
 
     Args:
         images: ``(batch, channels, height, width)`` in [0, 1].
@@ -61,14 +63,14 @@ class View:
         return self._attached_teacher.detach()
 
     def teacher_gradient(self, labels: Tensor) -> Tensor:
-        """Gradient of each sample's cross-entropy in the teacher with respect to that sample, detached."""
+        """Gradient of the teacher's cross-entropy by sample, shaped as ``images``, detached."""
         losses = F.cross_entropy(self._attached_teacher.logits, labels, reduction="sum")
         (gradient,) = torch.autograd.grad(losses, self.images)
         return gradient
 
 
 class Batch:
-    """A training step's material: labels, the clean view, and the adversarial one if the method attacks."""
+    """A step's material: labels, the clean view, and the adversarial one if there is an attack."""
 
     def __init__(self, labels: Tensor, clean: View, adversarial: View | None) -> None:
         self.labels = labels
@@ -89,7 +91,7 @@ class Batch:
 
 
 class Method(Frozen, ABC):
-    """One paper's training objective. Settings are fields; the state of a run lives in ``Distillation``."""
+    """One paper's training objective; settings are fields, state lives in ``Distillation``."""
 
     @property
     @abstractmethod
@@ -97,7 +99,9 @@ class Method(Frozen, ABC):
         """Whether ``inner`` or ``outer`` asks the teacher anything."""
 
     @abstractmethod
-    def inner(self, student: Network, teacher: Network | None, clean: View, labels: Tensor) -> Objective | None:
+    def inner(
+        self, student: Network, teacher: Network | None, clean: View, labels: Tensor
+    ) -> Objective | None:
         """What the attack maximises, one value per image; None where the method does not attack."""
 
     @abstractmethod
@@ -114,12 +118,15 @@ def kl_to_teacher(
         student: logits ``(batch, classes)``.
         teacher: logits ``(batch, classes)``; not detached, as some attacks need its gradient.
         temperature: :math:`\tau > 0`, softens both distributions.
-        reduction: ``batchmean`` averages over samples; ``mean`` also over classes, as the code of ARD,
-            KDIGA and RSLAD does, which makes the term smaller by the number of classes.
+        reduction: ``batchmean`` averages over samples; ``mean`` also over classes, as the code of
+            ARD, KDIGA and RSLAD does, which makes the term smaller by the number of classes.
 
     Returns:
         Scalar, in nats per example (divided by the number of classes for ``mean``).
     """
     log_student = F.log_softmax(student / temperature, dim=1)
     log_teacher = F.log_softmax(teacher / temperature, dim=1)
-    return temperature**2 * F.kl_div(log_student, log_teacher, reduction=reduction, log_target=True)
+    divergence = F.kl_div(log_student, log_teacher, reduction="sum", log_target=True)
+    # not kl_div's own "mean": it warns at every call that it is not the mathematical KL
+    count = student.numel() if reduction == "mean" else len(student)
+    return temperature**2 * divergence / count

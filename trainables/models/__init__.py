@@ -1,4 +1,4 @@
-"""Students and teachers: timm's registry is the registry, our own architectures are registered there."""
+"""Students and teachers: timm's registry is the registry, ours are registered there."""
 
 from trainables.models.factory import check_architecture as check_architecture
 from trainables.models.factory import create_network as create_network

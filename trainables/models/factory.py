@@ -1,10 +1,12 @@
 """Building networks by the names of timm's registry."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import timm
 
-from trainables.models import cifar_resnet, small, wide_resnet  # noqa: F401 - importing them registers their names
+# importing them registers their names
+from trainables.models import cifar_resnet, small, wide_resnet  # noqa: F401
 from trainables.models.network import Network
 from trainables.spelling import unknown
 
@@ -40,7 +42,7 @@ def create_network(
     """
     check_architecture(architecture)
     channels, height, _ = image_shape
-    settings = {"in_chans": channels, "num_classes": num_classes}
+    settings: dict[str, Any] = {"in_chans": channels, "num_classes": num_classes}
     try:  # transformers must know the size of the image, convolutional networks do not take it
         model = timm.create_model(architecture, img_size=height, **settings)
     except TypeError:

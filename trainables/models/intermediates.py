@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 class IntermediatesMixin:
-    """``forward``, ``forward_features`` and ``forward_intermediates`` from ``stages`` and ``forward_head``."""
+    """timm's ``forward…`` methods from ``stages`` and ``forward_head``."""
 
     @abstractmethod
     def stages(self, x: Tensor) -> list[Tensor]:
-        """Feature maps ``(batch, channels, height, width)`` after each stage; the last one feeds the head."""
+        """Feature maps ``(batch, channels, height, width)``; the last one feeds the head."""
 
     @abstractmethod
     def forward_head(self, features: Tensor) -> Tensor:
@@ -29,8 +29,10 @@ class IntermediatesMixin:
     def forward_intermediates(
         self, x: Tensor, indices: int | Sequence[int] | None = None, output_fmt: str = "NCHW"
     ) -> tuple[Tensor, list[Tensor]]:
-        """The last feature map, and those that ``indices`` names (timm's meaning: an int is the last n)."""
+        """The last feature map, and those that ``indices`` names (an int: the last n)."""
         assert output_fmt == "NCHW"
         maps = self.stages(x)
-        taken, _ = feature_take_indices(len(maps), list(indices) if isinstance(indices, Sequence) else indices)
+        taken, _ = feature_take_indices(
+            len(maps), list(indices) if isinstance(indices, Sequence) else indices
+        )
         return maps[-1], [maps[index] for index in taken]

@@ -1,29 +1,37 @@
-"""A classifier on images in [0, 1]: normalisation inside, logits and feature maps out of one pass."""
+"""A classifier on images in [0, 1]: normalisation inside, logits and features in one pass."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class Output(NamedTuple):
     """What a network says of a batch."""
 
     logits: Tensor
-    """``(batch, classes)``, float32."""
+    """``(batch, classes)``, at least float32."""
     features: dict[int, Tensor]
-    """``(batch, positions, channels)`` by tapped layer, float32."""
+    """``(batch, positions, channels)`` by tapped layer, at least float32."""
 
     def detach(self) -> "Output":
         """The same numbers without a graph."""
-        return Output(self.logits.detach(), {layer: feature.detach() for layer, feature in self.features.items()})
+        return Output(
+            self.logits.detach(),
+            {layer: feature.detach() for layer, feature in self.features.items()},
+        )
 
 
 class Network(nn.Module):
-    """Wraps a timm model so that the threat model lives in image space (Carlini et al., 2019: normalise inside)."""
+    """A timm model that normalises inside, so that the threat model lives in image space.
 
+    Carlini et al., 2019.
+    """
+
+    model: Any  # a timm model: besides nn.Module, forward_intermediates and forward_head
     mean: Tensor
     std: Tensor
 
@@ -36,7 +44,8 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(batch, classes)`` of images ``(batch, channels, height, width)`` in [0, 1]."""
-        return self.model((images - self.mean) / self.std)
+        logits: Tensor = self.model((images - self.mean) / self.std)
+        return logits
 
     def outputs(self, images: Tensor, layers: Sequence[int] = ()) -> Output:
         """Logits and feature maps from one pass.
@@ -49,7 +58,7 @@ class Network(nn.Module):
             ValueError: if the model has no such layer.
         """
         if not layers:
-            return Output(self(images).float(), {})
+            return Output(at_least_float32(self(images)), {})
         in_depth_order = sorted(set(layers))
         try:
             final, maps = self.model.forward_intermediates(
@@ -59,10 +68,10 @@ class Network(nn.Module):
             name = type(self.model).__name__
             raise ValueError(f"{name} has no feature layers {in_depth_order}: {error}") from None
         features = {
-            layer: feature_map.flatten(2).transpose(1, 2).float()
+            layer: at_least_float32(feature_map.flatten(2).transpose(1, 2))
             for layer, feature_map in zip(in_depth_order, maps, strict=True)
         }
-        return Output(self.model.forward_head(final).float(), features)
+        return Output(at_least_float32(self.model.forward_head(final)), features)
 
     def feature_widths(self, image_shape: Sequence[int], layers: Sequence[int]) -> dict[int, int]:
         """Channels of each tapped layer, found by a dry run on one black image."""
@@ -70,6 +79,11 @@ class Network(nn.Module):
             black = torch.zeros(1, *image_shape, device=self.mean.device)
             features = self.outputs(black, layers).features
         return {layer: feature.shape[2] for layer, feature in features.items()}
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision as float32, in which losses are computed; float64 stays as it is."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 @contextmanager
@@ -85,7 +99,18 @@ def module_mode(network: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 def allow_double_backward(network: nn.Module) -> None:
-    """Replace what has no second derivative: fused attention (the plain form computes the same values)."""
-    for module in network.modules():
+    """Replace what has no second derivative by forms of equal value that have one.
+
+    Fused attention becomes plain attention, ``nn.Hardsigmoid`` (MobileNetV3, LCNet) a ReLU6.
+    """
+    for module in list(network.modules()):
         if hasattr(module, "fused_attn"):
-            module.fused_attn = False
+            module.fused_attn = False  # type: ignore[assignment]  # timm's plain attribute
+        for name, child in module.named_children():
+            if isinstance(child, nn.Hardsigmoid):
+                module.register_module(name, _Relu6Hardsigmoid())
+
+
+class _Relu6Hardsigmoid(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(x + 3) / 6

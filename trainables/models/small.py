@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.models.intermediates import IntermediatesMixin
+from trainables.models.wide_resnet import WideResNet
 
 
 class ResidualBlock(nn.Module):
@@ -20,7 +21,9 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
         same = stride == 1 and in_channels == out_channels
-        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+        self.shortcut = (
+            nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in, h, w)`` to ``(batch, out, h / stride, w / stride)``."""
@@ -30,15 +33,20 @@ class ResidualBlock(nn.Module):
 class SmallResNet(IntermediatesMixin, nn.Module):
     """A residual block per width, each but the first halving the resolution."""
 
-    def __init__(self, widths: tuple[int, ...], *, num_classes: int = 10, in_chans: int = 1) -> None:
+    def __init__(
+        self, widths: tuple[int, ...], *, num_classes: int = 10, in_chans: int = 1
+    ) -> None:
         super().__init__()
         self.num_classes, self.num_features = num_classes, widths[-1]
         self.stem = nn.Sequential(
-            nn.Conv2d(in_chans, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+            nn.Conv2d(in_chans, widths[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
         )
         inputs = (widths[0], *widths)
         self.blocks = nn.ModuleList(
-            ResidualBlock(inputs[i], width, stride=1 if i == 0 else 2) for i, width in enumerate(widths)
+            ResidualBlock(inputs[i], width, stride=1 if i == 0 else 2)
+            for i, width in enumerate(widths)
         )
         self.fc = nn.Linear(widths[-1], num_classes)
 
@@ -51,7 +59,8 @@ class SmallResNet(IntermediatesMixin, nn.Module):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Average over positions, then the linear classifier."""
-        return self.fc(features.mean(dim=(2, 3)))
+        logits: Tensor = self.fc(features.mean(dim=(2, 3)))
+        return logits
 
 
 def _accepted(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -65,23 +74,38 @@ def _refuse_pretrained(name: str, pretrained: bool) -> None:
 
 @register_model
 def small_resnet6(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
-    """Two residual blocks of widths 12 and 24."""
+    """Two residual blocks of widths 8 and 16; 5,090 parameters."""
     _refuse_pretrained("small_resnet6", pretrained)
-    return SmallResNet((12, 24), **_accepted(kwargs, "num_classes", "in_chans"))
+    return SmallResNet((8, 16), **_accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
 def small_resnet8(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
-    """Three residual blocks of widths 32, 64 and 64; a teacher for 8x8 images."""
+    """Three residual blocks of widths 32, 64 and 64; 155,242 parameters; a teacher."""
     _refuse_pretrained("small_resnet8", pretrained)
     return SmallResNet((32, 64, 64), **_accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
+def small_wide_resnet10(pretrained: bool = False, **kwargs: Any) -> WideResNet:
+    """WRN-10-1 at half its usual width; 19,714 parameters."""
+    _refuse_pretrained("small_wide_resnet10", pretrained)
+    accepted = _accepted(kwargs, "num_classes", "in_chans")
+    return WideResNet(10, 1, base_width=8, **{"in_chans": 1, **accepted})
+
+
+@register_model
 def vit_pico_patch2_8(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
-    """ViT for 8x8 images: 16 patches of 2x2 pixels, width 32, depth 3, 4 heads, average pooling."""
+    """ViT for 8x8 images: 16 patches of 2x2 pixels, width 32, depth 2, 2 heads, average pooling."""
     _refuse_pretrained("vit_pico_patch2_8", pretrained)
     return VisionTransformer(
-        img_size=8, patch_size=2, embed_dim=32, depth=3, num_heads=4, mlp_ratio=2, class_token=False,
-        global_pool="avg", **{"in_chans": 1, "num_classes": 10, **_accepted(kwargs, "num_classes", "in_chans")},
+        img_size=8,
+        patch_size=2,
+        embed_dim=32,
+        depth=2,
+        num_heads=2,
+        mlp_ratio=2,
+        class_token=False,
+        global_pool="avg",
+        **{"in_chans": 1, "num_classes": 10, **_accepted(kwargs, "num_classes", "in_chans")},
     )

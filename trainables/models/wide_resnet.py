@@ -1,6 +1,5 @@
-"""WideResNet for small images (Zagoruyko & Komodakis, 2016), with the key layout of the TRADES checkpoints."""
+"""WideResNet for small images (Zagoruyko & Komodakis, 2016), keys as in TRADES checkpoints."""
 
-import torch
 from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,14 +17,17 @@ class WideBasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, padding=1, bias=False)
         self.convShortcut = (  # the name is part of the checkpoint layout
-            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False) if in_channels != out_channels else None
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            if in_channels != out_channels
+            else None
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in, h, w)`` to ``(batch, out, h / stride, w / stride)``."""
         activated = F.relu(self.bn1(x))
-        shortcut = x if self.convShortcut is None else self.convShortcut(activated)
-        return shortcut + self.conv2(F.relu(self.bn2(self.conv1(activated))))
+        shortcut: Tensor = x if self.convShortcut is None else self.convShortcut(activated)
+        residual: Tensor = self.conv2(F.relu(self.bn2(self.conv1(activated))))
+        return shortcut + residual
 
 
 class WideGroup(nn.Module):
@@ -40,18 +42,27 @@ class WideGroup(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the blocks in order."""
-        return self.layer(x)
+        output: Tensor = self.layer(x)
+        return output
 
 
 class WideResNet(IntermediatesMixin, nn.Module):
-    """WRN-``depth``-``widen_factor``: three groups of widths 16k, 32k, 64k at full, half and quarter resolution.
+    """WRN-``depth``-``widen_factor``.
+
+    Three groups of widths 16k, 32k, 64k at full, half and quarter resolution.
 
     Raises:
         ValueError: if ``depth`` is not 6n + 4.
     """
 
     def __init__(
-        self, depth: int, widen_factor: int, *, num_classes: int = 10, in_chans: int = 3, base_width: int = 16
+        self,
+        depth: int,
+        widen_factor: int,
+        *,
+        num_classes: int = 10,
+        in_chans: int = 3,
+        base_width: int = 16,
     ) -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
@@ -68,14 +79,15 @@ class WideResNet(IntermediatesMixin, nn.Module):
         self.apply(_initialise)
 
     def stages(self, x: Tensor) -> list[Tensor]:
-        """Feature maps after each group; the last one after BatchNorm and ReLU, as the head sees it."""
+        """Feature maps after each group; the last one as the head sees it: after BN and ReLU."""
         first = self.block1(self.conv1(x))
         second = self.block2(first)
         return [first, second, F.relu(self.bn1(self.block3(second)))]
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Average over positions, then the linear classifier."""
-        return self.fc(features.mean(dim=(2, 3)))
+        logits: Tensor = self.fc(features.mean(dim=(2, 3)))
+        return logits
 
 
 def _initialise(module: nn.Module) -> None:
@@ -87,8 +99,12 @@ def _initialise(module: nn.Module) -> None:
 
 def _build(depth: int, widen_factor: int, pretrained: bool, **kwargs: object) -> WideResNet:
     if pretrained:
-        raise ValueError(f"wide_resnet_{depth}_{widen_factor} has no pretrained weights; give a checkpoint instead")
-    accepted = {key: kwargs[key] for key in ("num_classes", "in_chans", "base_width") if key in kwargs}
+        raise ValueError(
+            f"wide_resnet_{depth}_{widen_factor} has no pretrained weights; give a checkpoint"
+        )
+    accepted = {
+        key: kwargs[key] for key in ("num_classes", "in_chans", "base_width") if key in kwargs
+    }
     return WideResNet(depth, widen_factor, **accepted)  # type: ignore[arg-type]
 
 
@@ -100,5 +116,14 @@ def _register(depth: int, widen_factor: int) -> None:
     register_model(entrypoint)
 
 
-for _depth, _widen_factor in [(10, 1), (10, 2), (16, 1), (16, 2), (28, 10), (34, 10), (34, 20), (70, 16)]:
+for _depth, _widen_factor in [
+    (10, 1),
+    (10, 2),
+    (16, 1),
+    (16, 2),
+    (28, 10),
+    (34, 10),
+    (34, 20),
+    (70, 16),
+]:
     _register(_depth, _widen_factor)

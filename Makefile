@@ -1,0 +1,55 @@
+# Two commands: `make demo` and `make test`. Both need Python 3.11 or newer, make and git, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit style check format clean constraints browser
+
+help:  ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready  ## Make .venv and install everything, pinned by constraints.txt.
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version)"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## Run the study `digits` into runs/digits, to an exported best config.
+	@$(BIN)/tuner run digits
+	@$(BIN)/tuner export runs/digits --pick knee
+
+test: setup browser  ## Run all tests: style, types, import rules, unit and end-to-end.
+	$(MAKE) --no-print-directory style
+	$(BIN)/python -m pytest
+
+unit: setup  ## Run the unit tests alone.
+	$(BIN)/python -m pytest -m "not end_to_end"
+
+style: setup  ## ruff, mypy --strict, import rules.
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: style unit  ## What to run before every commit: style and unit tests, under 90 s.
+
+format: setup  ## Let ruff write the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+browser:  ## In CI, install the browser that the page tests drive; elsewhere they skip without one.
+	@if [ -n "$$CI" ] && ! command -v chromium >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; fi
+
+constraints: setup  ## Write constraints.txt anew from what is installed.
+	@{ echo "# Exact versions that the tests passed with; written by \`make constraints\`."; \
+		$(BIN)/python -m pip freeze --exclude-editable | grep -vE '^(pip|setuptools)==| @ '; } > constraints.txt
+
+clean:  ## Remove the virtual environment and caches; runs/ stays.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

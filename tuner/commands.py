@@ -1,0 +1,165 @@
+"""What the verbs of the command line do."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from tuner.directory import StudyDirectory, write_yaml
+from tuner.export import export_config
+from tuner.ledger import Ledger
+from tuner.mlflow_server import serve
+from tuner.preview import preview as preview
+from tuner.results import Results
+from tuner.session import Session, StudyInterruptedError, publication
+from tuner.study import StudyConfig
+from tuner.study_file import find_study, load_study, load_trial
+from tuner.tables import front_table, studies_table, what_alignment_buys
+from tuner.tracking import default_uri, pages, sync
+
+
+def load_for_run(name: str, *, trials: int | None, tracking_uri: str | None) -> StudyConfig:
+    """The study with what the command line changes in it."""
+    study = load_study(find_study(name))
+    changes: dict[str, object] = {} if trials is None else {"trials": trials}
+    if tracking_uri is not None:
+        changes["tracking"] = study.tracking.model_copy(update={"uri": tracking_uri})
+    return study.model_copy(update=changes)
+
+
+def run_and_show(
+    study: StudyConfig, directory: StudyDirectory, console: Console, address: str | None
+) -> None:
+    """Run a study, then show its front, its cost and where to look next."""
+    session = Session(study, directory, console, address)
+    try:
+        results = session.run()
+    except StudyInterruptedError as stop:
+        console.print(f"{stop}; go on with: tuner resume {directory.path}")
+        raise SystemExit(130) from None
+    show_results(results, directory, console)
+    console.print(
+        f"took {timedelta(seconds=round(session.usage.seconds))}, peak memory of all processes "
+        f"{session.usage.peak_bytes / 1e9:.2f} GB (sum of resident sizes)"
+    )
+    if not session.synced:
+        console.print(f"MLflow is behind; bring it up to date with: tuner sync {directory.path}")
+    console.print(f"look at every run in MLflow: tuner ui {directory.path}")
+
+
+def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
+    """The front as a table, what alignment buys, and the paths of everything written."""
+    if not results.front:
+        console.print(f"no trial completed; see {directory.path / 'trials'} for the reasons")
+        return
+    console.print(front_table(results))
+    console.print(what_alignment_buys(results))
+    for name, path in {
+        "plot": directory.front / "front.png",
+        "interactive": directory.front / "front.html",
+        "configs": directory.front / "configs",
+        "report": directory.report,
+    }.items():
+        console.print(f"{name + ':':<12} {path}", soft_wrap=True)
+
+
+def list_studies(root: Path, console: Console) -> None:
+    """A line per study in a folder."""
+    found = [StudyDirectory(path.parent) for path in sorted(root.glob("*/study.yaml"))]
+    if not found:
+        raise ValueError(f"no study in {root}; start one with: tuner run digits")
+    console.print(studies_table([results_of(directory) for directory in found]))
+    console.print(f"look at one with: tuner front {found[0].path}")
+
+
+def results_of(directory: StudyDirectory) -> Results:
+    """What a study has come to so far.
+
+    Raises:
+        ValueError: if there is no study in the directory.
+    """
+    study = directory.study()
+    return Results(study, Ledger(study, directory.path).records())
+
+
+def show_front(directory: StudyDirectory, console: Console) -> None:
+    """The front of a study, finished or not."""
+    show_results(results_of(directory), directory, console)
+
+
+def export_pick(
+    directory: StudyDirectory, pick: str, output: Path | None, console: Console
+) -> None:
+    """Write one config of a study."""
+    results = results_of(directory)
+    record = results.pick(pick)
+    path = output or directory.front / f"trial_{record.number:04d}.yaml"
+    export_config(results, f"trial:{record.number}", path)
+    console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}")
+    console.print(f"train it with: tuner train {path}", soft_wrap=True)
+
+
+def train_config(config: Path, output: Path, teachers: Path, console: Console) -> None:
+    """Train one student in this process."""
+    from trainables.single import train
+
+    trial = load_trial(config)
+    write_yaml(output / "config.yaml", trial.model_dump(mode="json"))
+    for epoch, metrics in train(trial, output / "checkpoint.pt", teachers):
+        shown = ", ".join(f"{k.partition('/')[2]} {v:.4g}" for k, v in metrics.items())
+        console.print(f"epoch {epoch}/{trial.epochs}: {shown}", soft_wrap=True)
+    console.print(f"student: {output / 'checkpoint.pt'}", soft_wrap=True)
+
+
+def evaluate_checkpoint(target: Path, split: str, console: Console) -> None:
+    """Measure a student that was trained here."""
+    from trainables.single import evaluate
+
+    path = target / "checkpoint.pt" if target.is_dir() else target
+    trial, measured = evaluate(path, split)
+    console.print(f"{trial.student.architecture}, {path}", soft_wrap=True)
+    for name, value in measured.items():
+        shown = f"{value:.2%}" if name.endswith("accuracy") else f"{value:g}"
+        console.print(f"  {name:<28} {shown}")
+
+
+def open_ui(
+    directory: StudyDirectory, port: int | None, tracking_uri: str | None, console: Console
+) -> None:
+    """Serve MLflow until Ctrl-C."""
+    study = directory.study()
+    uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
+    with serve(uri, port) as base:
+        found = pages(study, directory.path, uri, base=base)
+        console.print("Ctrl-C stops the server.")
+        console.print(f"study: {found.study}", soft_wrap=True)
+        console.print(f"front: {found.front}", soft_wrap=True)
+        wait_for_interrupt()
+
+
+def wait_for_interrupt() -> None:
+    """Sleep until Ctrl-C or SIGTERM."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        stop.wait()
+    except KeyboardInterrupt:
+        return
+
+
+def sync_tracking(directory: StudyDirectory, tracking_uri: str | None, console: Console) -> None:
+    """Rebuild MLflow's view of a study from its ledger."""
+    study, results = directory.study(), results_of(directory)
+    uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
+    agreed = sync(
+        study,
+        directory.path,
+        uri,
+        results.records,
+        publication=publication(results, directory),
+        status="FINISHED" if not results.running else None,
+    )
+    console.print(f"MLflow at {uri} holds {agreed} of {len(results.records)} trials")

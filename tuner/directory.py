@@ -1,0 +1,150 @@
+"""Where a study lives on disk, and who may write there."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tuner.atomic import write_atomically
+from tuner.study import StudyConfig
+from tuner.study_file import load_study
+
+FREE_TO_CHANGE = ("trials", "description", "tracking", "resources")
+"""Parts of a study that a later run may change without making it another study."""
+
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class StudyDirectory:
+    """``runs/<study>`` and the places in it."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The study as it was asked for, resolved."""
+        return self.path / "study.yaml"
+
+    @property
+    def teachers(self) -> Path:
+        """Prepared teachers, shared with the studies beside this one."""
+        return self.path.parent / "teachers"
+
+    @property
+    def front(self) -> Path:
+        """Tables, pictures and configs of the front."""
+        return self.path / "front"
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.path / "report.html"
+
+    @property
+    def ray(self) -> Path:
+        """Ray's own scratch; nothing in it is needed again."""
+        return self.path / "ray"
+
+    def trial(self, number: int) -> Path:
+        """Config, metrics, checkpoint and error log of one trial."""
+        return self.path / "trials" / f"{number:04d}"
+
+    def study(self) -> StudyConfig:
+        """The study that lives here.
+
+        Raises:
+            ValueError: if none does.
+        """
+        if not self.config.is_file():
+            raise ValueError(f"{self.path} holds no study; list the studies with: tuner ls")
+        return load_study(self.config)
+
+    def claim(self, study: StudyConfig) -> None:
+        """Make the directory this study's own, or see that it already is.
+
+        Raises:
+            ValueError: if it belongs to another study; nothing is written then.
+        """
+        if self.config.is_file():
+            _refuse_another(load_study(self.config), study, self.path)
+        elif self.path.exists() and any(p.name != LOCK for p in self.path.iterdir()):
+            raise ValueError(
+                f"directory {self.path} is not empty and holds no study.yaml; "
+                "choose an empty or a new one"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_yaml(self.config, study.model_dump(mode="json"))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other driver out of the study.
+
+        Raises:
+            ValueError: if one is at work in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / LOCK).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                raise ValueError(
+                    f"study {self.path} is being run by process {file.read() or 'unknown'}; "
+                    "wait for it or stop it first"
+                ) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def require_space(self, gigabytes: float) -> None:
+        """See that the disk has room.
+
+        Raises:
+            ValueError: if it has less than ``gigabytes`` free.
+        """
+        existing = next(p for p in (self.path, *self.path.resolve().parents) if p.exists())
+        free = shutil.disk_usage(existing).free / 1e9
+        if free < gigabytes:
+            raise ValueError(
+                f"the disk of {self.path} has {free:.2f} GB free, but the study needs "
+                f"{gigabytes:g} GB (resources.min_free_disk_gb); free some or use another directory"
+            )
+
+
+def write_yaml(path: Path, content: object) -> None:
+    """Write ``content`` as YAML; ``path`` holds the old or the whole new text."""
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def _refuse_another(before: StudyConfig, now: StudyConfig, path: Path) -> None:
+    def identity(study: StudyConfig) -> dict[str, object]:
+        return _flatten(study.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)))
+
+    old, new = identity(before), identity(now)
+    differences = [
+        f"{key} was {old.get(key, 'absent')!r} and is now {new.get(key, 'absent')!r}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    if differences:
+        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
+        raise ValueError(
+            f"directory {path} belongs to another study: {'; '.join(differences[:3])}{more}; "
+            "choose another directory, or another name"
+        )
+
+
+def _flatten(value: object, prefix: str = "") -> dict[str, object]:
+    if isinstance(value, dict) and value:
+        flat: dict[str, object] = {}
+        for key, inner in value.items():
+            flat |= _flatten(inner, f"{prefix}/{key}" if prefix else str(key))
+        return flat
+    return {prefix: value}

@@ -1,0 +1,80 @@
+"""A connection to MLflow that is quiet and impatient: the only place that imports it."""
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+from mlflow import MlflowClient as MlflowClient
+from mlflow.entities import Metric as Metric
+from mlflow.entities import Param as Param
+from mlflow.entities import Run as Run
+from mlflow.entities import RunTag as RunTag
+from mlflow.exceptions import MlflowException as MlflowException
+from mlflow.tracking.context.registry import resolve_tags as resolve_tags
+
+# By default one call to a dead server blocks for four minutes; waiting is done elsewhere.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+
+SQLITE = "sqlite:///"
+REFUSALS = {
+    "INVALID_PARAMETER_VALUE",
+    "INVALID_STATE",
+    "BAD_REQUEST",
+    "RESOURCE_DOES_NOT_EXIST",
+    "RESOURCE_ALREADY_EXISTS",
+}
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same request may pass later: MLflow has not understood and refused it."""
+    if isinstance(error, MlflowException):
+        return error.error_code not in REFUSALS
+    return isinstance(error, OSError)
+
+
+def is_server(uri: str) -> bool:
+    """Whether the tracking URI names a running server, not a database that we open ourselves."""
+    return uri.startswith(("http://", "https://"))
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client of a store that has just answered; a SQLite database is created if it is not there.
+
+    Raises:
+        ConnectionError: if the store does not answer (for a server: within about 10 s).
+    """
+    for noisy in ("mlflow.store.db.utils", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        client = _create_sqlite(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except (
+        Exception
+    ) as error:  # sqlalchemy, requests, MLflow and the file system all raise their own
+        raise ConnectionError(unreachable(uri, error)) from error
+    return client
+
+
+def _create_sqlite(uri: str) -> MlflowClient:
+    # Two processes that open a fresh SQLite file at the same time can break it for good.
+    database = Path(uri.removeprefix(SQLITE))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_name(f".{database.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return MlflowClient(tracking_uri=uri)
+
+
+def unreachable(uri: str, error: Exception) -> str:
+    """One sentence: what does not answer, where, why, and what to do."""
+    remedy = (
+        "start the server there, correct tracking.uri in the study file"
+        if is_server(uri)
+        else "see that the directory can be written, correct tracking.uri in the study file"
+    )
+    reason = str(getattr(error, "message", error)).splitlines()[0][:200]
+    return (
+        f"MLflow does not answer at {uri} ({reason}); {remedy}, "
+        "or set tracking.enabled to false to run without it"
+    )

@@ -1,0 +1,120 @@
+"""MLflow's own web server for a study's database, for as long as somebody looks at it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from tuner.mlflow_client import SQLITE, connect, is_server
+
+HOST = "127.0.0.1"
+FIRST_PORT = 5000
+QUIET = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes instead of 15
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+@contextmanager
+def serve(uri: str, port: int | None = None, *, timeout: float = 60) -> Iterator[str]:
+    """The address of a server of the store, which runs until the block is left.
+
+    Args:
+        uri: the store; if it is itself a server, none is started.
+        port: the port to listen on; by default 5000, or any free one if that is taken.
+        timeout: seconds for the server to answer.
+
+    Yields:
+        The server's address: ``http://127.0.0.1:5000``.
+
+    Raises:
+        ValueError: if the given port is taken.
+        ConnectionError: if the store does not open, or the server does not answer in time.
+    """
+    if is_server(uri):
+        yield uri.rstrip("/")
+        return
+    base = f"http://{HOST}:{_port(port)}"
+    connect(uri)  # a fresh database is created under a lock, which the server does not take
+    with tempfile.TemporaryFile() as log:
+        server = _start(uri, base, log)
+        try:
+            _wait(server, base, log, timeout=timeout)
+            yield base
+        finally:
+            _stop(server)
+
+
+def _port(wanted: int | None) -> int:
+    if _is_free(wanted or FIRST_PORT):
+        return wanted or FIRST_PORT
+    if wanted is not None:
+        raise ValueError(f"port {wanted} is taken; name another one, or none to get a free one")
+    with socket.socket() as any_port:
+        any_port.bind((HOST, 0))
+        return int(any_port.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port that a stopped server has just left counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _start(uri: str, base: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--host", HOST, "--port", base.rpartition(":")[2], "--workers", "1"]
+    if uri.startswith(SQLITE):
+        artifacts = Path(uri.removeprefix(SQLITE)).with_name("mlartifacts")
+        command += ["--artifacts-destination", artifacts.as_uri()]
+    return subprocess.Popen(command, env=os.environ | QUIET, stdout=log, stderr=log)
+
+
+def _wait(server: subprocess.Popen[bytes], base: str, log: IO[bytes], *, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline and server.poll() is None:
+        if _answers(base):
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    said = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise ConnectionError(f"the MLflow server at {base} did not start: {said[-1]}")
+
+
+def _answers(base: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{base}/health", timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and its workers, first asking, then forcing."""
+    try:
+        family = psutil.Process(server.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    server.terminate()
+    _, left = psutil.wait_procs(family, timeout=5)
+    for process in left:
+        process.kill()
+    try:
+        server.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,220 @@
+"""A study in MLflow: one parent run, one child run per trial, each found by its tags."""
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from tuner import mlflow_records
+from tuner.mlflow_client import (
+    MlflowClient,
+    MlflowException,
+    Param,
+    Run,
+    RunTag,
+    is_server,
+    resolve_tags,
+)
+from tuner.records import TrialRecord
+from tuner.study import StudyConfig
+
+BATCH = 800  # points per request; MLflow takes 1,000 entities, tags included
+PAGE = 200  # runs per page of a search: a page has to arrive within the timeout of one request
+VERSIONED = ("torch", "ray", "optuna", "mlflow")
+
+
+@dataclass
+class Written:
+    """What MLflow holds of a trial, as far as we know."""
+
+    run_id: str
+    status: str = "RUNNING"
+    params: set[str] = field(default_factory=set)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """What a search found."""
+        return cls(run.info.run_id, run.info.status, set(run.data.params), dict(run.data.tags))
+
+
+class MlflowStudy:
+    """Writes records into MLflow, each point once; every call may raise what MLflow raises.
+
+    What is there already is read from MLflow itself when the study is opened, so a study can be
+    stopped at any point and opened again.
+    """
+
+    def __init__(self, client: MlflowClient, study: StudyConfig, directory: Path) -> None:
+        self.client: Final = client
+        self.study: Final = study
+        self.directory: Final = directory.resolve()
+        self._origin: Final = {**resolve_tags(), "tuner.versions": versions()}
+        self.experiment_id: Final = self._experiment()
+        self.run_id: Final = self._parent()
+        self._trials: Final[dict[int, Written]] = {}
+        self._doubtful: Final[set[int]] = set()
+        self._read(self.children())
+
+    @property
+    def experiment_name(self) -> str:
+        """The study's own name unless it asks for another."""
+        return self.study.tracking.experiment or self.study.name
+
+    def children(self, condition: str = "") -> Iterator[Run]:
+        """The trials' runs, oldest first, page by page."""
+        condition = f"tags.`mlflow.parentRunId` = '{self.run_id}'" + condition
+        yield from self._search(condition)
+
+    def write(self, record: TrialRecord) -> None:
+        """Bring the trial's run to where the record is; nothing is sent that is there already."""
+        trial = self._trials.get(record.number) or self._find_or_create(record)
+        try:
+            self._write_params(trial, record)
+            self._write_reports(trial, record)
+            self._write_status(trial, record)
+        except Exception:
+            # What arrived is not known, and somebody may have deleted the run: look again.
+            self._forget(record.number)
+            raise
+
+    def _forget(self, number: int) -> None:
+        self._trials.pop(number, None)
+        self._doubtful.add(number)
+
+    def resume(self) -> None:
+        """Mark the study as running again."""
+        self.client.update_run(self.run_id, status="RUNNING")
+
+    def finish(self, status: str) -> None:
+        """Mark the study as ``FINISHED``, ``KILLED`` or ``FAILED``, if it is not already."""
+        if self.client.get_run(self.run_id).info.status != status:
+            self.client.set_terminated(self.run_id, status)
+
+    def _experiment(self) -> str:
+        found = self.client.get_experiment_by_name(self.experiment_name)
+        if found is None:
+            return self._create_experiment()
+        if found.lifecycle_stage != "active":
+            raise ConnectionError(
+                f"MLflow's experiment {self.experiment_name!r} is deleted; restore it, "
+                "or choose another name with tracking.experiment in the study file"
+            )
+        return str(found.experiment_id)
+
+    def _create_experiment(self) -> str:
+        name = self.experiment_name
+        place = None  # a server keeps artifacts where it was told to
+        if not is_server(self.client.tracking_uri):
+            place = (self.directory.parent / "mlartifacts" / name).as_uri()
+        try:
+            return str(self.client.create_experiment(name, artifact_location=place))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return self._experiment()  # another study was faster
+
+    def _parent(self) -> str:
+        own = {"tuner.study": self.study.name, "tuner.directory": str(self.directory)}
+        studies = f"tags.`tuner.study` = '{self.study.name}' AND tags.`tuner.directory` != ''"
+        for run in self._search(studies):
+            # Compared here, as a path may hold what a filter cannot.
+            if run.data.tags.get("tuner.directory") == own["tuner.directory"]:
+                return str(run.info.run_id)
+        run = self.client.create_run(
+            self.experiment_id, tags={**self._origin, **own}, run_name=self.study.name
+        )
+        return str(run.info.run_id)
+
+    def _search(self, condition: str) -> Iterator[Run]:
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id],
+                condition,
+                max_results=PAGE,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _read(self, runs: Iterator[Run]) -> None:
+        for run in list(runs):
+            number = int(run.data.tags["tuner.trial"])
+            known = self._trials.setdefault(number, Written.of(run))
+            if known.run_id != run.info.run_id:
+                # The request that made it was given up as lost, then arrived after all.
+                self.client.delete_run(run.info.run_id)
+
+    def _find_or_create(self, record: TrialRecord) -> Written:
+        number = record.number
+        if number in self._doubtful:
+            self._read(self.children(f" AND tags.`tuner.trial` = '{number}'"))
+        if number not in self._trials:
+            self._doubtful.add(number)
+            self._trials[number] = self._create(record)
+        self._doubtful.discard(number)
+        return self._trials[number]
+
+    def _create(self, record: TrialRecord) -> Written:
+        started = mlflow_records.milliseconds(record.started)
+        identity = {
+            "mlflow.parentRunId": self.run_id,
+            "tuner.study": self.study.name,
+            "tuner.trial": str(record.number),
+        }
+        tags = mlflow_records.tags(record) | {"tuner.epochs": "0"}
+        run = self.client.create_run(
+            self.experiment_id,
+            start_time=started or int(time.time() * 1000),
+            run_name=mlflow_records.run_name(record),
+            tags={**self._origin, **identity, **tags},
+        )
+        return Written(run.info.run_id, tags=tags)
+
+    def _write_params(self, trial: Written, record: TrialRecord) -> None:
+        # A param that differs from what is there rejects its whole batch: only what is missing.
+        wanted = mlflow_records.params(record)
+        missing = [Param(key, value) for key, value in wanted.items() if key not in trial.params]
+        if missing:
+            self.client.log_batch(trial.run_id, params=missing)
+        trial.params.update(wanted)
+
+    def _write_reports(self, trial: Written, record: TrialRecord) -> None:
+        wanted = mlflow_records.tags(record)
+        changed = {key: tag for key, tag in wanted.items() if trial.tags.get(key, "") != tag}
+        if not changed:
+            return
+        points = mlflow_records.metrics(record, start=int(trial.tags.get("tuner.epochs", 0)))
+        while len(points) > BATCH:
+            self.client.log_batch(trial.run_id, metrics=points[:BATCH])
+            points = points[BATCH:]
+        # MLflow stores tags after points, so tuner.epochs never promises what is not there.
+        tags = [RunTag(key, tag) for key, tag in changed.items()]
+        self.client.log_batch(trial.run_id, metrics=points, tags=tags)
+        trial.tags.update(changed)
+
+    def _write_status(self, trial: Written, record: TrialRecord) -> None:
+        status = mlflow_records.STATUS[record.state]
+        if trial.status == status:
+            return
+        if status == "RUNNING":
+            self.client.update_run(trial.run_id, status=status)
+        else:
+            self.client.set_terminated(
+                trial.run_id, status, mlflow_records.milliseconds(record.ended)
+            )
+        trial.status = status
+
+
+def versions() -> str:
+    """What the numbers were made with, as JSON."""
+    found = {name: importlib.metadata.version(name) for name in VERSIONED}
+    return json.dumps({"python": platform.python_version(), **found})

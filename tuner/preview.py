@@ -1,0 +1,61 @@
+"""What a study would do, without doing it."""
+
+from collections.abc import Iterator
+
+import optuna
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from tuner.directory import StudyDirectory
+from tuner.proposals import Proposal, check_space, propose
+from tuner.runner import check_teachers
+from tuner.study import StudyConfig
+
+SHOWN = 12
+
+
+def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> None:
+    """Print the resolved study and the first trials it would run; neither Ray nor disk is touched.
+
+    Raises:
+        ValueError: if the study would be refused.
+    """
+    check_space(study)
+    check_teachers(study, directory.teachers)
+    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    console.print(text, markup=False, soft_wrap=True)
+    shown = min(SHOWN, study.trials)
+    table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
+    for column in ("trial", "label", "teacher > student", "alpha", "beta", "gamma", "lambda"):
+        table.add_column(column)
+    for number, proposal in enumerate(first_proposals(study, shown)):
+        table.add_row(str(number), proposal.label, _pair(proposal), *_weights(proposal))
+    console.print(table)
+    console.print(f"{epochs(study)} training epochs in all; run it without --dry-run")
+
+
+def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:
+    """What would be tried first if nothing were learned meanwhile."""
+    memory = optuna.create_study(directions=[o.direction for o in study.objectives])
+    for _ in range(number):
+        proposal = propose(study, memory.get_trials(deepcopy=False))
+        yield proposal
+        memory.add_trial(proposal.as_running())
+
+
+def epochs(study: StudyConfig) -> int:
+    """Training epochs of the whole study: trials and teachers."""
+    taught = sum(t.training.epochs for t in study.teachers.values() if t.checkpoint is None)
+    return study.trials * study.base.epochs + taught
+
+
+def _pair(proposal: Proposal) -> str:
+    student = proposal.config.student.architecture
+    return f"{proposal.teacher} > {student}" if proposal.teacher else student
+
+
+def _weights(proposal: Proposal) -> list[str]:
+    terms = proposal.config.alignments.active()
+    names = ("logits", "covariance", "gram", "input_gradient")
+    return [f"{terms[name].weight:.3g}" if name in terms else "-" for name in names]

@@ -1,0 +1,131 @@
+"""Running a study to its end, from wherever it stands."""
+
+import logging
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+from ray import tune
+from ray.exceptions import RayTaskError
+from ray.tune.experiment import Trial
+
+from trainables.config import TrialConfig
+from trainables.teachers import PreparedTeacher, prepare_teacher, teacher_path
+from trainables.trainable import DistillationTrainable
+from tuner.directory import StudyDirectory
+from tuner.ledger import Ledger
+from tuner.progress import Progress, ProgressCallback
+from tuner.recorder import Recorder, Watcher
+from tuner.searcher import LedgerSearcher
+from tuner.study import ResourcesConfig, StudyConfig
+
+
+def teachers_to_prepare(study: StudyConfig) -> dict[str, TrialConfig]:
+    """A trial per teacher of the study, under the base's data and threat model."""
+    return {
+        name: study.base.model_copy(update={"teacher": teacher})
+        for name, teacher in study.teachers.items()
+    }
+
+
+def check_teachers(study: StudyConfig, directory: Path) -> None:
+    """See that every checkpoint named can be read, before anything starts.
+
+    Raises:
+        ValueError: naming the first that cannot.
+    """
+    for config in teachers_to_prepare(study).values():
+        teacher_path(config, directory)
+
+
+@contextmanager
+def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[None]:
+    """A Ray of our own, or the one at ``address``; shut down or left at the end.
+
+    Without an address Ray would join any cluster that it finds on the machine.
+    """
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    own = address is None
+    wanted = math.ceil(resources.max_concurrent * resources.cpus)
+    ray.init(
+        address=address or "local",
+        num_cpus=max(os.cpu_count() or 1, wanted) if own else None,
+        object_store_memory=256 * 2**20 if own else None,  # results are a few numbers
+        include_dashboard=False if own else None,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedTeacher]:
+    """Train or load every teacher that is not there yet, in parallel, as Ray tasks.
+
+    Raises:
+        ValueError: if a checkpoint cannot be used.
+    """
+    resources = study.resources
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(prepare_teacher)
+    pending = {
+        name: task.remote(config, directory.resolve())
+        for name, config in teachers_to_prepare(study).items()
+    }
+    try:
+        return {name: ray.get(result) for name, result in pending.items()}
+    except RayTaskError as error:
+        raise error.cause from None
+
+
+def run_trials(
+    study: StudyConfig,
+    directory: StudyDirectory,
+    ledger: Ledger,
+    *,
+    progress: Progress,
+    watchers: Sequence[Watcher],
+) -> None:
+    """Finish what was begun and begin what is missing, until the study has its trials.
+
+    Returns early, with trials left unfinished, if it is interrupted.
+    """
+    unfinished = ledger.unfinished()
+    resources = study.resources
+    shutil.rmtree(directory.ray, ignore_errors=True)  # of an earlier driver; not needed again
+    searcher = LedgerSearcher(ledger, directory, unfinished, at_once=resources.max_concurrent)
+    tuner = tune.Tuner(
+        tune.with_resources(DistillationTrainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=len(unfinished) + study.trials - len(ledger),
+            reuse_actors=True,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=tune.RunConfig(
+            name=directory.ray.name,
+            storage_path=str(directory.path.resolve()),
+            callbacks=[
+                Recorder(ledger, directory, [progress, *watchers]),
+                ProgressCallback(progress),
+            ],
+            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
+            verbose=0,
+        ),
+    )
+    progress.start()
+    try:
+        tuner.fit()
+    finally:
+        progress.stop()
+
+
+def _name(trial: Trial) -> str:
+    return f"trial_{trial.config['number']:04d}"

@@ -1,0 +1,55 @@
+"""Optuna's samplers by name."""
+
+from collections.abc import Callable
+
+import numpy as np
+from optuna.samplers import (
+    BaseSampler,
+    GPSampler,
+    NSGAIIISampler,
+    NSGAIISampler,
+    RandomSampler,
+    TPESampler,
+)
+
+from tuner.study import SamplerConfig
+
+
+def _tpe(config: SamplerConfig, seed: int) -> BaseSampler:
+    return TPESampler(
+        n_startup_trials=config.startup_trials, multivariate=True, group=True, seed=seed
+    )
+
+
+def _nsga2(config: SamplerConfig, seed: int) -> BaseSampler:
+    return NSGAIISampler(population_size=config.population_size, seed=seed)
+
+
+def _nsga3(config: SamplerConfig, seed: int) -> BaseSampler:
+    return NSGAIIISampler(population_size=config.population_size, seed=seed)
+
+
+def _gp(config: SamplerConfig, seed: int) -> BaseSampler:
+    return GPSampler(n_startup_trials=config.startup_trials, seed=seed)
+
+
+def _random(_: SamplerConfig, seed: int) -> BaseSampler:
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: dict[str, Callable[[SamplerConfig, int], BaseSampler]] = {
+    "tpe": _tpe,
+    "nsga2": _nsga2,
+    "nsga3": _nsga3,
+    "gp": _gp,
+    "random": _random,
+}
+
+
+def create_sampler(config: SamplerConfig, num_trials: int) -> BaseSampler:
+    """The sampler for the proposal after ``num_trials`` trials.
+
+    Its seed depends on that number: a continued study must not redraw its first points.
+    """
+    seed = np.random.SeedSequence([config.seed, num_trials]).generate_state(1)[0]
+    return SAMPLERS[config.name](config, int(seed))

@@ -1,0 +1,140 @@
+"""One session of a study: claim its directory, run what is missing, write down what came out."""
+
+import os
+import platform
+from collections.abc import Mapping
+from contextlib import nullcontext
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+from rich.console import Console
+
+from tuner.directory import StudyDirectory
+from tuner.export import write_front
+from tuner.ledger import Ledger
+from tuner.progress import Progress
+from tuner.proposals import check_space
+from tuner.report import write_report
+from tuner.results import Results
+from tuner.runner import check_teachers, prepare_teachers, ray_session, run_trials
+from tuner.study import StudyConfig
+from tuner.tables import front_rows
+from tuner.tracking import Publication, Tracker, default_uri
+from tuner.usage import Usage
+
+
+class StudyInterruptedError(Exception):
+    """The study was stopped before it had all its trials; the same command goes on."""
+
+
+class Session:
+    """A driver at work in a study's directory.
+
+    Args:
+        study: what is asked for.
+        directory: its directory; made if it is not there.
+        console: where progress goes.
+        address: a Ray cluster; None starts a Ray of our own.
+    """
+
+    def __init__(
+        self,
+        study: StudyConfig,
+        directory: StudyDirectory,
+        console: Console,
+        address: str | None = None,
+    ) -> None:
+        self.study, self.directory = study, directory
+        self._console, self._address = console, address
+        self.usage = Usage()
+        self.synced = True
+
+    def run(self) -> Results:
+        """Run the study to its end, from wherever it stands; a finished one is written out again.
+
+        Raises:
+            ValueError: if study and directory do not fit, or a teacher cannot be used.
+            ConnectionError: if the tracking server does not answer.
+            StudyInterruptedError: if it was stopped before its end.
+        """
+        check_space(self.study)
+        check_teachers(self.study, self.directory.teachers)
+        self.directory.require_space(self.study.resources.min_free_disk_gb)
+        with self.directory.lock(), self.usage:
+            self.directory.claim(self.study)
+            ledger = Ledger(self.study, self.directory.path)
+            tracker = self._start_tracker(ledger)
+            status = "FAILED"
+            try:
+                if missing(self.study, ledger):
+                    self._run_missing(ledger, tracker)
+                results = self._write(ledger, tracker)
+                status = "KILLED" if missing(self.study, ledger) else "FINISHED"
+            finally:
+                if tracker:
+                    self.synced = tracker.close(status=status)
+            if left := missing(self.study, ledger):
+                raise StudyInterruptedError(
+                    f"stopped with {left} of {self.study.trials} trials to go"
+                )
+        return results
+
+    def _start_tracker(self, ledger: Ledger) -> Tracker | None:
+        tracking = self.study.tracking
+        if not tracking.enabled:
+            return None
+        uri = tracking.uri or default_uri(self.directory.path)
+        tracker = Tracker(self.study, self.directory.path, uri)
+        tracker.start()
+        for record in ledger.records():  # whatever an earlier driver could not write any more
+            tracker.update(record)
+        return tracker
+
+    def _run_missing(self, ledger: Ledger, tracker: Tracker | None) -> None:
+        progress = Progress(self.study, ledger.records(), self._console)
+        terminal = self._console.is_terminal
+        waiting = self._console.status("starting Ray") if terminal else nullcontext()
+        with ray_session(self.study.resources, self._address):
+            with waiting:
+                teachers = prepare_teachers(self.study, self.directory.teachers)
+            for name, teacher in teachers.items():
+                self._console.print(
+                    f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
+                    f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name})"
+                )
+            watchers = [tracker] if tracker else []
+            run_trials(self.study, self.directory, ledger, progress=progress, watchers=watchers)
+
+    def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
+        results = Results(self.study, ledger.records())
+        if results.front:
+            write_front(results, self.directory.front)
+            write_report(results, self.directory.report, facts=self.facts())
+        if tracker:
+            tracker.publish(publication(results, self.directory))
+        return results
+
+    def facts(self) -> Mapping[str, str]:
+        """What it cost and where it ran, for people."""
+        packages = ("torch", "ray", "optuna", "mlflow")
+        cores = f"{platform.machine()}, {os.cpu_count()} cores"
+        return {
+            "wall time of the last session": str(timedelta(seconds=round(self.usage.seconds))),
+            "peak memory of all processes": f"{self.usage.peak_bytes / 1e9:.2f} GB",
+            "machine": f"{cores}, Python {platform.python_version()}",
+            "versions": ", ".join(f"{name} {version(name)}" for name in packages),
+        }
+
+
+def publication(results: Results, directory: StudyDirectory) -> Publication:
+    """The study's result as MLflow shows it."""
+    rows = front_rows(results)
+    columns = list(rows[0]) if rows else []
+    table: dict[str, list[Any]] = {"columns": columns, "data": [list(r.values()) for r in rows]}
+    return Publication(directory.front, results.summary, results.ranks, table)
+
+
+def missing(study: StudyConfig, ledger: Ledger) -> int:
+    """Trials that the study asks for and that have not ended."""
+    return study.trials - len(ledger) + len(ledger.unfinished())

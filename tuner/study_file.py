@@ -1,0 +1,71 @@
+"""Reading study and trial files, with sentences for what is wrong in them."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from trainables.config import TrialConfig
+from trainables.frozen import Frozen
+from trainables.spelling import unknown
+from tuner.explain import explain
+from tuner.study import StudyConfig
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The studies that come with the package, by name."""
+    folder = Path(str(resources.files("tuner") / "studies"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_study(name: str) -> Path:
+    """The file of a study: a path, or the name of a shipped one.
+
+    Raises:
+        ValueError: if there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if name in shipped_studies():
+        return shipped_studies()[name]
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        raise ValueError(f"study file {name} does not exist; give a .yaml file or a shipped study")
+    raise ValueError(unknown("study", name, shipped_studies()))
+
+
+def load_study(path: Path) -> StudyConfig:
+    """A study from its YAML file.
+
+    Raises:
+        ValueError: in one sentence, if it is no YAML or no valid study.
+    """
+    return _load(path, StudyConfig)
+
+
+def load_trial(path: Path) -> TrialConfig:
+    """A trial's config from its YAML file.
+
+    Raises:
+        ValueError: in one sentence, if it is missing, no YAML or no valid config.
+    """
+    return _load(path, TrialConfig)
+
+
+def _load(path: Path, model: type[Model]) -> Model:
+    if not path.is_file():
+        raise ValueError(f"file {path} does not exist; give the path of a .yaml file")
+    try:
+        content: Any = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {explain(error, model)}") from error

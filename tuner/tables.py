@@ -1,0 +1,263 @@
+"""A study as rows: for the terminal, for files, for MLflow, and in a sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from tuner.quantities import (
+    attack_name,
+    count,
+    difference,
+    interval,
+    measured,
+    num_images,
+    short,
+    weight,
+    words,
+    written,
+)
+from tuner.quantities import wilson as wilson
+from tuner.records import TrialRecord
+from tuner.results import Gain, Results
+
+Row = dict[str, Any]
+SYMBOLS = ("alpha", "beta", "gamma", "lambda")
+
+
+def temperature(config: Mapping[str, Any]) -> float | None:
+    """Temperature of the logit alignment, else of the method; None where neither has one."""
+    owner = config["alignments"].get("logits") or config["method"]
+    value = owner.get("temperature")
+    return None if value is None else float(value)
+
+
+def row(results: Results, record: TrialRecord) -> Row:
+    """One complete trial as JSON types; accuracies in [0, 1], None where something is not known."""
+    parameters = record.metrics.get("student/parameters")
+    on_front = results.ranks[record.number] == 0
+    return {
+        "trial": record.number,
+        "on_front": on_front,
+        "knee": on_front and record.number == results.knee.number,
+        "label": record.label,
+        **{metric: record.values[metric] for metric in results.metrics},
+        "images": num_images(record),
+        "teacher": record.teacher or None,
+        "student": record.student,
+        "parameters": None if parameters is None else int(parameters),
+        "method": record.config["method"]["name"],
+        **record.weights,
+        "temperature": temperature(record.config),
+        "epochs": record.config["epochs"],
+    }
+
+
+def front_rows(results: Results) -> list[Row]:
+    """The front, then the baselines that are not on it; see ``row`` for the columns."""
+    beaten = [record for record in results.baselines if results.ranks[record.number] > 0]
+    return [row(results, record) for record in [*results.front, *beaten]]
+
+
+def cells(results: Results, record: TrialRecord) -> list[str]:
+    """One complete trial as a person reads it, under ``headings``."""
+    entry = row(results, record)
+    soft = entry["temperature"]
+    return [
+        str(record.number),
+        *(written(metric, record.values[metric]) for metric in results.metrics),
+        record.pair,
+        *([] if "student/parameters" in results.metrics else [_parameters(entry)]),
+        *(weight(record.weights[symbol]) for symbol in SYMBOLS),
+        "-" if soft is None else f"{soft:.3g}",
+        label(results, record),
+    ]
+
+
+def headings(results: Results) -> list[str]:
+    """Names of the columns of ``cells``."""
+    objectives = [short(metric) for metric in results.metrics]
+    parameters = [] if "student/parameters" in results.metrics else ["parameters"]
+    return [
+        "trial",
+        *objectives,
+        "teacher > student",
+        *parameters,
+        *SYMBOLS,
+        "temperature",
+        "label",
+    ]
+
+
+def _parameters(entry: Row) -> str:
+    return "-" if entry["parameters"] is None else count(entry["parameters"])
+
+
+def label(results: Results, record: TrialRecord) -> str:
+    """The trial's label, and whether it is the knee or a baseline that nothing has beaten."""
+    if results.ranks[record.number] == 0 and record.number == results.knee.number:
+        return f"{record.label}, knee"
+    beaten = results.ranks[record.number] > 0 or not record.is_baseline
+    return record.label if beaten else f"{record.label}, on front"
+
+
+def front_table(results: Results) -> Table:
+    """The front, the knee marked; under a line, the baselines of each student.
+
+    A baseline that is on the front stands in both parts and says so.
+    """
+    table = _table(f"Front of {results.study.name}", caption=caption(results))
+    for heading in headings(results):
+        text = heading in {"teacher > student", "label"}
+        name = "tau" if heading == "temperature" else heading  # the terminal is narrow
+        table.add_column(
+            name,
+            justify="left" if text else "right",
+            no_wrap=not text,
+            overflow="fold",
+            min_width=7 if text else None,
+        )
+    for record in results.front:
+        style = "bold" if record.number == results.knee.number else ""
+        table.add_row(*map(Text, cells(results, record)), style=style)
+    table.add_section()
+    for record in sorted(results.baselines, key=lambda record: (record.student, record.number)):
+        table.add_row(*map(Text, cells(results, record)), style="dim")
+    return table
+
+
+def _table(title: str, caption: str | None = None) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=box.HORIZONTALS,
+        padding=0,
+        pad_edge=False,
+    )
+
+
+def studies_table(studies: Sequence[Results]) -> Table:
+    """One row per study; hypervolumes compare only where objectives and data are the same."""
+    table = _table("Studies")
+    for heading in (
+        "study",
+        "complete",
+        "stopped",
+        "failed",
+        "front",
+        "hypervolume",
+        "best",
+        "knee",
+    ):
+        table.add_column(
+            heading, justify="left" if heading in {"study", "best", "knee"} else "right"
+        )
+    for results in studies:
+        summary = results.summary
+        table.add_row(
+            results.study.name,
+            f"{len(results.complete)} of {results.study.trials}",
+            str(len(results.stopped)),
+            str(len(results.failed)),
+            str(len(results.front)),
+            f"{results.hypervolume:.4g}",
+            measured(
+                {
+                    m: summary[f"best/{m.split('/')[-1]}"]
+                    for m in results.metrics
+                    if results.complete
+                }
+            ),
+            f"trial {results.knee.number}" if results.complete else "-",
+        )
+    return table
+
+
+def attack_sentence(results: Results) -> str:
+    """The attack behind robust accuracy, from the trials; all of them, if they differ."""
+    configs = [record.config for record in results.records] or [
+        results.study.base.model_dump(mode="json")
+    ]
+    return "; or ".join(dict.fromkeys(attack_name(config) for config in configs))
+
+
+def images_sentence(results: Results) -> str:
+    """On how many validation images accuracies were measured; how wide the intervals are."""
+    numbers = sorted({n for record in results.complete if (n := num_images(record))})
+    if not numbers:
+        return "on the validation split"
+    widths = [
+        high - low
+        for record in results.front
+        for metric in results.metrics
+        if (found := interval(record, metric))
+        for low, high in [found]
+    ]
+    images = "or ".join(f"{n:,} " for n in numbers)
+    half = f", 95 % intervals up to ±{50 * max(widths):.1f} points" if widths else ""
+    return f"on {images}validation images{half}"
+
+
+def caption(results: Results) -> str:
+    """Under what conditions the numbers hold."""
+    return f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}."
+
+
+def what_alignment_buys(results: Results) -> str:
+    """What the search gains over each baseline of the best student, and where nothing.
+
+    The best student is that of the knee of all trials that are no baseline.
+    """
+    if not results.searched:
+        return "No searched trial is complete yet, so what alignment buys is not known."
+    student = Results(results.study, results.searched).knee.student
+    gains = [gain for gain in results.baseline_gain if gain.student == student]
+    if not gains:
+        return f"No baseline of {student} is complete, so what alignment buys is not known."
+    best = gains[0].best
+    knee = f"trial {best.number} ({measured(best.values)})"
+    head = f"The knee of the searched trials of {student} is {knee}."
+    return " ".join([head, *(_against(results, gain) for gain in gains)])
+
+
+def _against(results: Results, gain: Gain) -> str:
+    gained_first = sorted(results.metrics, key=lambda metric: gain.gains[metric] <= 0)
+    parts = " and ".join(gain_words(gain, metric) for metric in gained_first)
+    baseline = f"{gain.baseline.label} (trial {gain.baseline.number})"
+    return f"Against {baseline} it gains {parts}; {free_words(results, gain)}."
+
+
+def gain_words(gain: Gain, metric: str) -> str:
+    """The gain on one objective: ``4.7 points of robust accuracy``, or that there is none."""
+    value = gain.gains[metric]
+    if value > 0:
+        return f"{_amount(metric, value)}{doubt(gain, metric)}"
+    lost = f" ({difference(metric, value)})" if value else ""
+    return f"nothing in {words(metric)}{lost}"
+
+
+def _amount(metric: str, value: float) -> str:
+    return f"{difference(metric, value).removeprefix('+')} of {words(metric)}"
+
+
+def doubt(gain: Gain, metric: str) -> str:
+    """A warning where the 95 % intervals of trial and baseline are known and overlap."""
+    ours, theirs = interval(gain.best, metric), interval(gain.baseline, metric)
+    if ours is None or theirs is None or max(ours[0], theirs[0]) > min(ours[1], theirs[1]):
+        return ""
+    return " (intervals overlap)"
+
+
+def free_words(results: Results, gain: Gain) -> str:
+    """The most that a trial of the student gains which is nowhere worse than the baseline."""
+    offers = [
+        f"{_amount(metric, results.gain(metric, record, gain.baseline))} (trial {record.number})"
+        for metric, record in gain.free.items()
+    ]
+    if not offers:
+        return "no searched trial of this student is better there without being worse elsewhere"
+    return f"without losing anything elsewhere the search gains up to {' or '.join(offers)}"
