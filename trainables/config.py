@@ -70,6 +70,8 @@ class TeacherTraining(Frozen):
     epochs: int = Field(200, ge=1, description="passes over the training images")
     attack: AttackConfig = AttackConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    epsilon_warmup: float = Field(0.0, ge=0, le=1, description="as of a trial")
+    batch_size: int = Field(128, ge=2, description="images per step")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
     seed: int = Field(0, ge=0, description="of weights, order and attack")
 
@@ -168,7 +170,7 @@ class TrialConfig(Frozen):
             raise ValueError("this trial has no teacher")
         training = self.teacher.training
         return TrialConfig(
-            data=self.data,
+            data=self.data.model_copy(update={"batch_size": training.batch_size}),
             threat=self.threat,
             student=StudentConfig(
                 architecture=self.teacher.architecture, normalize=self.teacher.normalize
@@ -176,9 +178,9 @@ class TrialConfig(Frozen):
             method=AdversarialTraining(label_smoothing=training.label_smoothing),
             attack=training.attack,
             optimizer=training.optimizer,
+            epsilon_warmup=training.epsilon_warmup,
             epochs=training.epochs,
             seed=training.seed,
-            validation=self.validation,
             hardware=self.hardware,
         )
 

@@ -99,9 +99,14 @@ def _digits(config: DataConfig) -> Data:
 DATASETS: dict[str, Callable[[DataConfig], Data]] = {"digits": _digits}
 
 
-@lru_cache(maxsize=2)
 def load_data(config: DataConfig, device: torch.device) -> Data:
     """Load and split a data set onto ``device``; cached for actors that serve many trials."""
+    identity = DataConfig(name=config.name, root=config.root, split_seed=config.split_seed)
+    return _load(identity, device)
+
+
+@lru_cache(maxsize=2)
+def _load(config: DataConfig, device: torch.device) -> Data:
     data = DATASETS[config.name](config)
     train, validation, test = (
         split.to(device) for split in (data.train, data.validation, data.test)

@@ -180,7 +180,13 @@ class Distillation:
         return copy.deepcopy(live)  # torch's state dicts change with the modules they come from
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state of the same config."""
+        """Continue from a state of the same config.
+
+        Raises:
+            ValueError: if the state belongs to another config.
+        """
+        if state["config"] != self.config.model_dump(mode="json"):
+            raise ValueError("this checkpoint belongs to another config and cannot be continued")
         self.student.load_state_dict(state["student"])
         self.projectors.load_state_dict(state["projectors"])
         # a copy: PyTorch's optimisers take over the momentum tensors that they are given

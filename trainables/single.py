@@ -28,10 +28,7 @@ def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tup
     """
     distillation = Distillation.build(config, load_teacher(config, teachers))
     if checkpoint.is_file():
-        state = read_checkpoint(checkpoint)
-        if state.get("config") != config.model_dump(mode="json"):
-            raise ValueError(f"checkpoint {checkpoint} is of another config; use another folder")
-        distillation.load_state_dict(state)
+        distillation.load_state_dict(read_checkpoint(checkpoint))
         if distillation.finished:
             yield distillation.epoch, distillation.validate()
     while not distillation.finished:

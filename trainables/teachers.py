@@ -104,7 +104,7 @@ def _trained(config: TrialConfig) -> Network:
 
 def _measure(network: Network, config: TrialConfig) -> tuple[float, float]:
     split = load_data(config.data, pick_device(config.hardware.device)).validation
-    attack = config.validation.attack
+    attack = config.teacher_trial().validation.attack  # the same for every trial
     robust = robust_accuracy(
         network, split, margin_objective, config.threat, attack, seed=VALIDATION_SEED
     )

@@ -93,10 +93,15 @@ def export_pick(
     """Write one config of a study."""
     results = results_of(directory)
     record = results.pick(pick)
-    path = output or directory.front / f"trial_{record.number:04d}.yaml"
+    path = output or directory.path / "exported" / f"{slug(pick)}.yaml"
     export_config(results, f"trial:{record.number}", path)
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}")
     console.print(f"train it with: tuner train {path}", soft_wrap=True)
+
+
+def slug(pick: str) -> str:
+    """A pick as a file name: ``robust>=0.4`` becomes ``robust-at-least-0.4``."""
+    return pick.replace(">=", "-at-least-").replace(">", "-above-").replace(":", "-")
 
 
 def train_config(config: Path, output: Path, teachers: Path, console: Console) -> None:

@@ -108,9 +108,8 @@ class Session:
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
         results = Results(self.study, ledger.records())
-        if results.front:
-            write_front(results, self.directory.front)
-            write_report(results, self.directory.report, facts=self.facts())
+        write_front(results, self.directory.front)
+        write_report(results, self.directory.report, facts=self.facts())
         if tracker:
             tracker.publish(publication(results, self.directory))
         return results

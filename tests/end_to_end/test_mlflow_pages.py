@@ -1,4 +1,4 @@
-"""MLflow's pages in a real browser: the format of prepared views is MLflow's own and undocumented."""
+"""MLflow's pages in a real browser: the format of prepared views is undocumented."""
 
 import os
 import shutil

@@ -52,6 +52,12 @@ def test_no_image_is_in_two_splits_and_none_is_lost(digits):
     assert set(map(tuple, rows(digits.validation))).isdisjoint(map(tuple, rows(digits.test)))
 
 
+def test_batch_size_and_augmentation_do_not_load_the_data_again(digits):
+    again = load_data(DataConfig(batch_size=7, flip=True), CPU)
+
+    assert again.train.images is digits.train.images
+
+
 def test_every_split_has_the_same_share_of_each_class(digits):
     shares = [
         split.labels.bincount(minlength=10) / len(split)
@@ -63,10 +69,8 @@ def test_every_split_has_the_same_share_of_each_class(digits):
 
 
 def test_the_split_depends_on_its_seed_alone(digits):
-    load_data.cache_clear()
-
-    again = load_data(DataConfig(batch_size=7, flip=True), CPU)
-    other = load_data(DataConfig(split_seed=1), CPU)
+    again = DATASETS["digits"](DataConfig(batch_size=7, flip=True))
+    other = DATASETS["digits"](DataConfig(split_seed=1))
 
     assert torch.equal(again.train.images, digits.train.images)
     assert torch.equal(again.test.labels, digits.test.labels)

@@ -65,7 +65,7 @@ class View:
     def teacher_gradient(self, labels: Tensor) -> Tensor:
         """Gradient of the teacher's cross-entropy by sample, shaped as ``images``, detached."""
         losses = F.cross_entropy(self._attached_teacher.logits, labels, reduction="sum")
-        (gradient,) = torch.autograd.grad(losses, self.images)
+        (gradient,) = torch.autograd.grad(losses, self.images, retain_graph=True)
         return gradient
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,11 +26,14 @@ def save_atomically(state: Mapping[str, Any], path: Path) -> None:
     """Write ``state``; ``path`` holds the old or the whole new content, also after a kill."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(f".{path.name}.{os.getpid()}")
-    with half_written.open("wb") as file:
-        torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    half_written.replace(path)
+    try:
+        with half_written.open("wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        half_written.replace(path)
+    finally:
+        half_written.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -46,7 +50,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a bad file is said below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(_refused_pickle(path, error)) from error
     except (
@@ -66,7 +72,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _refused_pickle(path: Path, error: Exception) -> str:
-    if "Unsupported global" in str(error) or "GLOBAL" in str(error):
+    bare_pickle = path.read_bytes()[:1] == pickle.PROTO
+    if bare_pickle or "Unsupported global" in str(error) or "GLOBAL" in str(error):
         return (
             f"checkpoint {path} is refused: it is a pickle that would execute code on loading; "
             "only plain tensors are allowed, so save it again with "
