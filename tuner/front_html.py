@@ -12,7 +12,7 @@ from tuner.tables import caption, cells, headings, temperature, what_alignment_b
 
 WIDTH, HEIGHT = 680, 440
 LEFT, RIGHT, TOP, BOTTOM = 72, 14, 14, 62
-TEXTUAL = {"teacher > student", "label"}
+TEXTUAL = {"teacher > student", "student", "label"}
 
 # each within a circle of radius 6 around the origin
 SHAPES = (

@@ -40,12 +40,7 @@ class Ledger:
         self._config, self._directory = study, directory
         self._storage = _open_storage(study, directory)
         directions = [objective.direction for objective in study.objectives]
-        self._study = optuna.create_study(
-            storage=self._storage,
-            study_name=study.name,
-            directions=directions,
-            load_if_exists=True,
-        )
+        self._study = _open_study(study.name, self._storage, directions)
         found = [direction.name.lower() for direction in self._study.directions]
         if found != directions:
             raise ValueError(
@@ -135,6 +130,13 @@ class Ledger:
             started=trial.datetime_start.astimezone() if trial.datetime_start else None,
             ended=trial.datetime_complete.astimezone() if trial.datetime_complete else None,
         )
+
+
+def _open_study(name: str, storage: BaseStorage, directions: list[str]) -> optuna.Study:
+    try:  # to look at a study writes nothing
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return optuna.create_study(study_name=name, storage=storage, directions=directions)
 
 
 def _open_storage(study: StudyConfig, directory: Path) -> BaseStorage:

@@ -25,6 +25,16 @@ from tuner.results import Gain, Results
 
 Row = dict[str, Any]
 SYMBOLS = ("alpha", "beta", "gamma", "lambda")
+NARROW = {
+    "trial": "#",
+    "parameters": "size",
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "lambda": "λ",
+    "temperature": "τ",
+}
+"""Headings for a terminal of 80 columns."""
 
 
 def temperature(config: Mapping[str, Any]) -> float | None:
@@ -68,7 +78,7 @@ def cells(results: Results, record: TrialRecord) -> list[str]:
     return [
         str(record.number),
         *(written(metric, record.values[metric]) for metric in results.metrics),
-        record.pair,
+        record.pair if _several_teachers(results) else record.student,
         *([] if "student/parameters" in results.metrics else [_parameters(entry)]),
         *(weight(record.weights[symbol]) for symbol in SYMBOLS),
         "-" if soft is None else f"{soft:.3g}",
@@ -83,12 +93,16 @@ def headings(results: Results) -> list[str]:
     return [
         "trial",
         *objectives,
-        "teacher > student",
+        "teacher > student" if _several_teachers(results) else "student",
         *parameters,
         *SYMBOLS,
         "temperature",
         "label",
     ]
+
+
+def _several_teachers(results: Results) -> bool:
+    return len(results.study.teachers) > 1
 
 
 def _parameters(entry: Row) -> str:
@@ -97,10 +111,11 @@ def _parameters(entry: Row) -> str:
 
 def label(results: Results, record: TrialRecord) -> str:
     """The trial's label, and whether it is the knee or a baseline that nothing has beaten."""
-    if results.ranks[record.number] == 0 and record.number == results.knee.number:
-        return f"{record.label}, knee"
-    beaten = results.ranks[record.number] > 0 or not record.is_baseline
-    return record.label if beaten else f"{record.label}, on front"
+    parts = [] if record.label == "searched" else [record.label]
+    if results.ranks[record.number] == 0:
+        knee = record.number == results.knee.number
+        parts += ["knee"] if knee else ["on front"] if record.is_baseline else []
+    return ", ".join(parts)
 
 
 def front_table(results: Results) -> Table:
@@ -110,14 +125,13 @@ def front_table(results: Results) -> Table:
     """
     table = _table(f"Front of {results.study.name}", caption=caption(results))
     for heading in headings(results):
-        text = heading in {"teacher > student", "label"}
-        name = "tau" if heading == "temperature" else heading  # the terminal is narrow
+        text = heading in {"teacher > student", "student", "label"}
         table.add_column(
-            name,
+            NARROW.get(heading, heading),
             justify="left" if text else "right",
-            no_wrap=not text,
+            no_wrap=heading != "label",
             overflow="fold",
-            min_width=7 if text else None,
+            min_width=8 if text else None,
         )
     for record in results.front:
         style = "bold" if record.number == results.knee.number else ""

@@ -1,0 +1,281 @@
+"""A whole study with the real Ray, Optuna and MLflow: to the end, through kill -9, and back."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import mlflow
+import psutil
+import pytest
+import yaml
+
+from tuner.directory import StudyDirectory
+from tuner.ledger import Ledger
+from tuner.records import TrialState
+from tuner.study_file import find_study
+
+pytestmark = pytest.mark.end_to_end
+
+TUNER = [sys.executable, "-m", "tuner"]
+TRIALS, EPOCHS = 8, 4
+
+
+@pytest.fixture(scope="module")
+def small_study(tmp_path_factory):
+    """The digits study with few, short trials and a quick teacher."""
+    content = yaml.safe_load(find_study("digits").read_text())
+    content["trials"] = TRIALS
+    content["base"] |= {"epochs": EPOCHS, "attack": {"steps": 2}}
+    content["base"]["validation"] = {"attack": {"steps": 5}}
+    content["teachers"]["resnet"]["training"] |= {"epochs": 2, "attack": {"steps": 2}}
+    content["ranges"] = {"student/architecture": ["small_resnet6", "small_wide_resnet10"]}
+    path = tmp_path_factory.mktemp("study") / "study.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def tuner(folder, *arguments, **options):
+    return subprocess.run(
+        [*TUNER, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=420,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(small_study, tmp_path_factory):
+    """A folder in which the study ran to its end without trouble, and what it printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    result = tuner(folder, "run", small_study)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, result
+
+
+def records(folder):
+    place = StudyDirectory(folder / "runs" / "digits")
+    return Ledger(place.study(), place.path).records()
+
+
+def mlflow_runs(folder):
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/runs/mlflow.db")
+    (experiment,) = [e for e in client.search_experiments() if e.name == "digits"]
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    return parents, [run for run in runs if run not in parents]
+
+
+def test_a_study_ends_with_its_trials_front_and_files(finished):
+    folder, _ = finished
+
+    states = [record.state for record in records(folder)]
+
+    assert states == [TrialState.complete] * TRIALS
+    written = {
+        str(p.relative_to(folder / "runs/digits")) for p in (folder / "runs/digits").rglob("*")
+    }
+    assert {"study.yaml", "report.html", "front/front.png", "front/front.html"} <= written
+    assert {
+        "trials/0000/config.yaml",
+        "trials/0000/metrics.csv",
+        "trials/0000/checkpoint.pt",
+    } <= written
+    assert "front/configs/knee.yaml" in written
+
+
+def test_output_is_only_ours(finished):
+    _, result = finished
+
+    assert f"{TRIALS}/{TRIALS} trials done, 0 running" in result.stdout
+    assert "Front of digits" in result.stdout
+    assert "peak memory" in result.stdout
+    assert result.stdout.rstrip().endswith("tuner ui runs/digits")
+    assert result.stderr == ""
+
+
+def test_every_epoch_is_reported_once(finished):
+    folder, _ = finished
+
+    epochs = [[report["epoch"] for report in record.reports] for record in records(folder)]
+
+    assert epochs == [list(range(1, EPOCHS + 1))] * TRIALS
+
+
+def test_mlflow_holds_one_run_per_trial_under_one_study_run(finished):
+    folder, _ = finished
+
+    (parent,), children = mlflow_runs(folder)
+
+    assert parent.info.status == "FINISHED"
+    assert sorted(int(run.data.tags["tuner.trial"]) for run in children) == list(range(TRIALS))
+    assert {run.info.status for run in children} == {"FINISHED"}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    by_number = {int(run.data.tags["tuner.trial"]): run for run in children}
+    for record in records(folder):
+        logged = by_number[record.number].data.metrics
+        assert logged["final/robust_accuracy"] == record.values["val/robust_accuracy"]
+
+
+def test_a_finished_study_is_shown_again_without_running(finished):
+    folder, _ = finished
+    before = (folder / "runs/digits/optuna.journal").read_text()
+
+    again = tuner(folder, "resume", "runs/digits")
+
+    assert again.returncode == 0
+    assert "Front of digits" in again.stdout
+    assert (folder / "runs/digits/optuna.journal").read_text() == before
+    assert len(mlflow_runs(folder)[0]) == 1
+
+
+def test_ls_and_front_read_what_is_there(finished):
+    folder, _ = finished
+
+    listed, shown = tuner(folder, "ls"), tuner(folder, "front", "runs/digits")
+
+    assert "digits" in listed.stdout
+    assert "knee" in shown.stdout
+
+
+@pytest.mark.parametrize("pick", ["max-robust", "robust>=0.01", "trial:3"])
+def test_an_exported_config_trains_to_the_numbers_of_its_trial(finished, pick):
+    folder, _ = finished
+    exported = tuner(folder, "export", "runs/digits", "--pick", pick, "--output", "best.yaml")
+    assert exported.returncode == 0, exported.stderr
+    number = int(exported.stdout.split()[1])
+
+    trained = tuner(folder, "train", "best.yaml", "--output", f"again/{number}")
+
+    assert trained.returncode == 0, trained.stderr
+    metrics = records(folder)[number].metrics
+    last = trained.stdout.splitlines()[-2]
+    assert f"epoch {EPOCHS}/{EPOCHS}" in last
+    assert f"robust_accuracy {metrics['val/robust_accuracy']:.4g}," in last
+    assert f"clean_accuracy {metrics['val/clean_accuracy']:.4g}," in last
+    assert f"loss {metrics['train/loss']:.4g}," in last
+
+
+def test_a_trained_student_is_measured_on_the_test_split(finished):
+    folder, _ = finished
+
+    result = tuner(folder, "evaluate", "runs/digits/trials/0001")
+
+    assert result.returncode == 0, result.stderr
+    assert "test/clean_accuracy" in result.stdout
+    assert "300" in result.stdout
+
+
+@pytest.mark.parametrize("reports_before_the_kill", [0, 9])
+def test_a_killed_driver_loses_and_doubles_nothing(
+    small_study, finished, tmp_path, reports_before_the_kill
+):
+    driver = subprocess.Popen(
+        [*TUNER, "run", str(small_study)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_reports(tmp_path, reports_before_the_kill, driver)
+    finally:
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+    begun = records(tmp_path)
+
+    again = tuner(tmp_path, "run", small_study)
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    ended = records(tmp_path)
+    assert [record.state for record in ended] == [TrialState.complete] * TRIALS
+    assert [record.config for record in ended[: len(begun)]] == [r.config for r in begun]
+    (parent,), children = mlflow_runs(tmp_path)
+    assert parent.info.status == "FINISHED"
+    assert {run.info.status for run in children} == {"FINISHED"}
+    assert sorted(int(run.data.tags["tuner.trial"]) for run in children) == list(range(TRIALS))
+    first = [record.metrics["val/robust_accuracy"] for record in ended[:5]]
+    undisturbed = [r.metrics["val/robust_accuracy"] for r in records(finished[0])[:5]]
+    assert first == undisturbed
+
+
+def wait_for_reports(folder, number, driver):
+    journal = folder / "runs" / "digits" / "optuna.journal"
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and driver.poll() is None:
+        text = journal.read_text() if journal.is_file() else ""
+        if text.count('"report/') >= number and '"label"' in text:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the driver ended or stalled before {number} reports (exit {driver.poll()})")
+
+
+def test_a_killed_worker_is_started_again_from_its_last_epoch(small_study, tmp_path):
+    driver = subprocess.Popen(
+        [*TUNER, "run", str(small_study), "--trials", "4"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_reports(tmp_path, 3, driver)
+
+    victim = worker_of(driver.pid)
+    victim.kill()
+    driver.wait(timeout=300)
+
+    assert driver.returncode == 0
+    assert [record.state for record in records(tmp_path)] == [TrialState.complete] * 4
+    epochs = [[report["epoch"] for report in record.reports] for record in records(tmp_path)]
+    assert epochs == [list(range(1, EPOCHS + 1))] * 4
+
+
+def worker_of(pid):
+    """A process of Ray that trains at the moment."""
+    names = {p: " ".join(p.cmdline()) for p in psutil.Process(pid).children(recursive=True)}
+    return next(p for p, name in names.items() if "DistillationTrainable" in name)
+
+
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(small_study, tmp_path):
+    content = yaml.safe_load(small_study.read_text())
+    content["trials"] = 3
+    content["baselines"] = {
+        "diverging": {"optimizer": {"learning_rate": 1e30, "name": "sgd", "schedule": "constant"}}
+    }
+    study = tmp_path / "diverging.yaml"
+    study.write_text(yaml.safe_dump(content))
+
+    result = tuner(tmp_path, "run", study)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    paper, *diverged = records(tmp_path)
+    assert paper.state == TrialState.complete
+    assert [record.state for record in diverged] == [TrialState.failed] * 2
+    assert all("diverged" in record.reason for record in diverged)
+    statuses = {run.info.status for run in mlflow_runs(tmp_path)[1]}
+    assert statuses == {"FINISHED", "FAILED"}
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(small_study, tmp_path):
+    driver = subprocess.Popen(
+        [*TUNER, "run", str(small_study), "--trials", "4"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for_reports(tmp_path, 2, driver)
+
+    driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=120)
+    stopped = [record.state for record in records(tmp_path)]
+    again = tuner(tmp_path, "resume", "runs/digits")
+
+    assert driver.returncode == 130
+    assert "tuner resume runs/digits" in output
+    assert "Traceback" not in output
+    assert TrialState.running in stopped
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [record.state for record in records(tmp_path)] == [TrialState.complete] * 4
