@@ -6,7 +6,7 @@ from search_spaces.space import SpaceTrial
 def suggest_logits(trial: SpaceTrial, low: float, high: float) -> None:
     """Alpha, the temperature and the images compared, if logit distillation is on at all."""
     if _on(trial, "logits", low, high):
-        trial.suggest_categorical("alignments/logits/domains", ["adversarial", "both"])
+        trial.suggest_categorical("alignments/logits/domains", ["adversarial", "both", "clean"])
         trial.suggest_float("alignments/logits/temperature", 1.0, 8.0, log=True)
 
 

@@ -101,7 +101,7 @@ def ls(
     root: Annotated[Path, typer.Argument(help="Folder of studies.")] = Path("runs"),
 ) -> None:
     """List the studies in a folder."""
-    from tuner.commands import list_studies
+    from tuner.showing import list_studies
 
     list_studies(root, console)
 
@@ -109,8 +109,8 @@ def ls(
 @app.command()
 def front(directory: StudyDir) -> None:
     """Show the Pareto front of a study, with its baselines."""
-    from tuner.commands import show_front
     from tuner.directory import StudyDirectory
+    from tuner.showing import show_front
 
     show_front(StudyDirectory(directory), console)
 
@@ -126,8 +126,8 @@ def export(
     ] = None,
 ) -> None:
     """Write the config of one point of the front, ready for tuner train."""
-    from tuner.commands import export_pick
     from tuner.directory import StudyDirectory
+    from tuner.showing import export_pick
 
     export_pick(StudyDirectory(directory), pick, output, console)
 

@@ -11,11 +11,12 @@ import yaml
 from trainables.config import TrialConfig
 from tuner.atomic import write_atomically
 from tuner.front_html import front_html
+from tuner.gains import what_alignment_buys
 from tuner.plots import write_front_png
 from tuner.quantities import attack_name, measured
 from tuner.records import TrialRecord
 from tuner.results import Results
-from tuner.tables import attack_sentence, front_rows, what_alignment_buys
+from tuner.tables import attack_sentence, front_rows
 
 OWN_CONFIG = re.compile(r"trial_\d{4,}\.yaml|knee\.yaml")
 COLUMNS_BEFORE = ("trial", "on_front", "knee", "label")

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from tuner.gains import what_alignment_buys
 from tuner.page import page, scrolling_table
 from tuner.picture import Axis, FrontPicture, Mark
 from tuner.quantities import count, interval, is_accuracy, measured, weight, written
 from tuner.records import TrialRecord
 from tuner.results import Results
-from tuner.tables import caption, cells, headings, temperature, what_alignment_buys
+from tuner.tables import caption, cells, headings, temperature
 
 WIDTH, HEIGHT = 680, 440
 LEFT, RIGHT, TOP, BOTTOM = 72, 14, 14, 62

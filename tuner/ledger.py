@@ -5,9 +5,9 @@ ledger is unfinished, whatever became of the process that trained it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
@@ -132,7 +132,9 @@ class Ledger:
         )
 
 
-def _open_study(name: str, storage: BaseStorage, directions: list[str]) -> optuna.Study:
+def _open_study(
+    name: str, storage: BaseStorage, directions: Sequence[Literal["minimize", "maximize"]]
+) -> optuna.Study:
     try:  # to look at a study writes nothing
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:

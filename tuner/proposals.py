@@ -11,7 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 
 from search_spaces import SearchSpace, explore, sample
@@ -181,25 +181,24 @@ def _draw(
     copy = _copy_in_memory(study, trials)
     if fixed_first:
         copy.enqueue_trial(fixed_first)
-    seen = [trial.params for trial in trials if trial.state != TrialState.FAIL and trial.params]
+    seen = [trial.user_attrs["config"] for trial in trials if trial.state != TrialState.FAIL]
     for _ in range(MAX_REDRAWS):
         trial = copy.ask()
-        overrides = sample(
-            space,
-            trial,
-            ranges=study.ranges,
-            fixed=study.fixed,
-            teachers=sorted(study.teachers),
-        )
-        if fixed_first or trial.params not in seen:
+        config, teacher = _sampled(study, space, trial)
+        if fixed_first or config.model_dump(mode="json") not in seen:
             break
         copy.tell(trial, state=TrialState.FAIL)
-    config, teacher = resolve(study, overrides)
     frozen = copy.trials[trial.number]
     label = "searched" if fixed_first is None else _first_label(study)
     return Proposal(
         config, label, teacher, frozen.params, frozen.distributions, frozen.system_attrs
     )
+
+
+def _sampled(study: StudyConfig, space: SearchSpace, trial: Trial) -> tuple[TrialConfig, str]:
+    teachers = sorted(study.teachers)
+    settings = {"ranges": study.ranges, "fixed": study.fixed}
+    return resolve(study, sample(space, trial, teachers=teachers, **settings))
 
 
 def _first_label(study: StudyConfig) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tuner.atomic import write_atomically
 from tuner.front_html import front_svg, interval_text, trials_table
+from tuner.gains import doubt, what_alignment_buys
 from tuner.page import definitions, page, table
 from tuner.quantities import difference, is_accuracy, short, words, written
 from tuner.records import TrialRecord
 from tuner.results import Gain, Results
 from tuner.small_pictures import hypervolume_picture, weight_pictures
-from tuner.tables import attack_sentence, doubt, images_sentence, what_alignment_buys
+from tuner.tables import attack_sentence, images_sentence
 
 Importances = Mapping[str, Mapping[str, float]]
 

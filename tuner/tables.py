@@ -10,18 +10,16 @@ from rich.text import Text
 from tuner.quantities import (
     attack_name,
     count,
-    difference,
     interval,
     measured,
     num_images,
     short,
     weight,
-    words,
     written,
 )
 from tuner.quantities import wilson as wilson
 from tuner.records import TrialRecord
-from tuner.results import Gain, Results
+from tuner.results import Results
 
 Row = dict[str, Any]
 SYMBOLS = ("alpha", "beta", "gamma", "lambda")
@@ -123,7 +121,7 @@ def front_table(results: Results) -> Table:
 
     A baseline that is on the front stands in both parts and says so.
     """
-    table = _table(f"Front of {results.study.name}", caption=caption(results))
+    table = plain_table(f"Front of {results.study.name}", caption=caption(results))
     for heading in headings(results):
         text = heading in {"teacher > student", "student", "label"}
         table.add_column(
@@ -142,7 +140,8 @@ def front_table(results: Results) -> Table:
     return table
 
 
-def _table(title: str, caption: str | None = None) -> Table:
+def plain_table(title: str, caption: str | None = None) -> Table:
+    """A table with lines between its parts only, narrow enough for 80 columns."""
     return Table(
         title=title,
         title_justify="left",
@@ -156,7 +155,7 @@ def _table(title: str, caption: str | None = None) -> Table:
 
 def studies_table(studies: Sequence[Results]) -> Table:
     """One row per study; hypervolumes compare only where objectives and data are the same."""
-    table = _table("Studies")
+    table = plain_table("Studies")
     for heading in (
         "study",
         "complete",
@@ -217,61 +216,7 @@ def images_sentence(results: Results) -> str:
 
 
 def caption(results: Results) -> str:
-    """Under what conditions the numbers hold."""
-    return f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}."
-
-
-def what_alignment_buys(results: Results) -> str:
-    """What the search gains over each baseline of the best student, and where nothing.
-
-    The best student is that of the knee of all trials that are no baseline.
-    """
-    if not results.searched:
-        return "No searched trial is complete yet, so what alignment buys is not known."
-    student = Results(results.study, results.searched).knee.student
-    gains = [gain for gain in results.baseline_gain if gain.student == student]
-    if not gains:
-        return f"No baseline of {student} is complete, so what alignment buys is not known."
-    best = gains[0].best
-    knee = f"trial {best.number} ({measured(best.values)})"
-    head = f"The knee of the searched trials of {student} is {knee}."
-    return " ".join([head, *(_against(results, gain) for gain in gains)])
-
-
-def _against(results: Results, gain: Gain) -> str:
-    gained_first = sorted(results.metrics, key=lambda metric: gain.gains[metric] <= 0)
-    parts = " and ".join(gain_words(gain, metric) for metric in gained_first)
-    baseline = f"{gain.baseline.label} (trial {gain.baseline.number})"
-    return f"Against {baseline} it gains {parts}; {free_words(results, gain)}."
-
-
-def gain_words(gain: Gain, metric: str) -> str:
-    """The gain on one objective: ``4.7 points of robust accuracy``, or that there is none."""
-    value = gain.gains[metric]
-    if value > 0:
-        return f"{_amount(metric, value)}{doubt(gain, metric)}"
-    lost = f" ({difference(metric, value)})" if value else ""
-    return f"nothing in {words(metric)}{lost}"
-
-
-def _amount(metric: str, value: float) -> str:
-    return f"{difference(metric, value).removeprefix('+')} of {words(metric)}"
-
-
-def doubt(gain: Gain, metric: str) -> str:
-    """A warning where the 95 % intervals of trial and baseline are known and overlap."""
-    ours, theirs = interval(gain.best, metric), interval(gain.baseline, metric)
-    if ours is None or theirs is None or max(ours[0], theirs[0]) > min(ours[1], theirs[1]):
-        return ""
-    return " (intervals overlap)"
-
-
-def free_words(results: Results, gain: Gain) -> str:
-    """The most that a trial of the student gains which is nowhere worse than the baseline."""
-    offers = [
-        f"{_amount(metric, results.gain(metric, record, gain.baseline))} (trial {record.number})"
-        for metric, record in gain.free.items()
-    ]
-    if not offers:
-        return "no searched trial of this student is better there without being worse elsewhere"
-    return f"without losing anything elsewhere the search gains up to {' or '.join(offers)}"
+    """Under what conditions the numbers hold, and which of them are in doubt."""
+    masked = [str(r.number) for r in results.front if r.metrics.get("val/masking_alarm")]
+    alarm = f" Masked gradients are likely in trial {', '.join(masked)}." if masked else ""
+    return f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}.{alarm}"

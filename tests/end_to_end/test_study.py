@@ -3,71 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
-import mlflow
 import psutil
 import pytest
 import yaml
+from run_tuner import EPOCHS, TRIALS, TUNER, mlflow_runs, records, tuner
 
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
 from tuner.records import TrialState
-from tuner.study_file import find_study
 
 pytestmark = pytest.mark.end_to_end
-
-TUNER = [sys.executable, "-m", "tuner"]
-TRIALS, EPOCHS = 8, 4
-
-
-@pytest.fixture(scope="module")
-def small_study(tmp_path_factory):
-    """The digits study with few, short trials and a quick teacher."""
-    content = yaml.safe_load(find_study("digits").read_text())
-    content["trials"] = TRIALS
-    content["base"] |= {"epochs": EPOCHS, "attack": {"steps": 2}}
-    content["base"]["validation"] = {"attack": {"steps": 5}}
-    content["teachers"]["resnet"]["training"] |= {"epochs": 2, "attack": {"steps": 2}}
-    content["ranges"] = {"student/architecture": ["small_resnet6", "small_wide_resnet10"]}
-    path = tmp_path_factory.mktemp("study") / "study.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def tuner(folder, *arguments, **options):
-    return subprocess.run(
-        [*TUNER, *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=420,
-        check=False,
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def finished(small_study, tmp_path_factory):
-    """A folder in which the study ran to its end without trouble, and what it printed."""
-    folder = tmp_path_factory.mktemp("finished")
-    result = tuner(folder, "run", small_study)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return folder, result
-
-
-def records(folder):
-    place = StudyDirectory(folder / "runs" / "digits")
-    return Ledger(place.study(), place.path).records()
-
-
-def mlflow_runs(folder):
-    client = mlflow.MlflowClient(f"sqlite:///{folder}/runs/mlflow.db")
-    (experiment,) = [e for e in client.search_experiments() if e.name == "digits"]
-    runs = client.search_runs([experiment.experiment_id])
-    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    return parents, [run for run in runs if run not in parents]
 
 
 def test_a_study_ends_with_its_trials_front_and_files(finished):
@@ -143,13 +88,13 @@ def test_ls_and_front_read_what_is_there(finished):
 
 
 @pytest.mark.parametrize("pick", ["max-robust", "robust>=0.01", "trial:3"])
-def test_an_exported_config_trains_to_the_numbers_of_its_trial(finished, pick):
+def test_an_exported_config_trains_to_the_numbers_of_its_trial(finished, pick, tmp_path):
     folder, _ = finished
     exported = tuner(folder, "export", "runs/digits", "--pick", pick, "--output", "best.yaml")
     assert exported.returncode == 0, exported.stderr
     number = int(exported.stdout.split()[1])
 
-    trained = tuner(folder, "train", "best.yaml", "--output", f"again/{number}")
+    trained = tuner(folder, "train", "best.yaml", "--output", tmp_path)
 
     assert trained.returncode == 0, trained.stderr
     metrics = records(folder)[number].metrics
@@ -217,14 +162,14 @@ def test_a_killed_worker_is_started_again_from_its_last_epoch(small_study, tmp_p
     driver = subprocess.Popen(
         [*TUNER, "run", str(small_study), "--trials", "4"],
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
+        stdout=subprocess.DEVNULL,
     )
-    wait_for_reports(tmp_path, 3, driver)
-
-    victim = worker_of(driver.pid)
-    victim.kill()
-    driver.wait(timeout=300)
+    try:
+        wait_for_reports(tmp_path, 3, driver)
+        worker_of(driver.pid).kill()
+        driver.wait(timeout=300)
+    finally:
+        driver.kill()
 
     assert driver.returncode == 0
     assert [record.state for record in records(tmp_path)] == [TrialState.complete] * 4
@@ -235,7 +180,7 @@ def test_a_killed_worker_is_started_again_from_its_last_epoch(small_study, tmp_p
 def worker_of(pid):
     """A process of Ray that trains at the moment."""
     names = {p: " ".join(p.cmdline()) for p in psutil.Process(pid).children(recursive=True)}
-    return next(p for p, name in names.items() if "DistillationTrainable" in name)
+    return next(p for p, name in names.items() if "Trainable" in name)
 
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(small_study, tmp_path):

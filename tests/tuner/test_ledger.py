@@ -186,6 +186,20 @@ def test_the_searched_trials_of_a_small_discrete_space_do_not_repeat(study, tmp_
     assert len(set(drawn)) == 4
 
 
+def test_the_search_does_not_repeat_a_baseline(study, tmp_path):
+    all_off = {f"alignments/{term}": False for term in ("logits", "covariance", "gram")}
+    students = {"student/architecture": ["small_resnet6", "vit_pico_patch2_8"]}
+    two_left = {"alignments/input_gradient/weight": 1.0}
+    config = study(fixed=all_off | two_left, first_trials=[], trials=6, ranges=students)
+    ledger = Ledger(config, tmp_path)
+    for _ in range(6):
+        ledger.propose()
+
+    configs = [record.config for record in ledger.records()]
+
+    assert all(configs.count(config) == 1 for config in configs)
+
+
 def test_a_space_that_is_used_up_repeats_rather_than_hangs(study, tmp_path):
     used_up = {
         "alignments/logits": False,

@@ -7,10 +7,11 @@ from make_records import make_config, make_record, make_results, make_search, ma
 from rich.console import Console
 
 from tuner.front_html import front_html, tip
+from tuner.gains import what_alignment_buys
 from tuner.records import TrialState
 from tuner.report import write_report
 from tuner.results import Results
-from tuner.tables import front_rows, front_table, studies_table, what_alignment_buys
+from tuner.tables import front_rows, front_table, studies_table
 
 EVIL = "<img src=x onerror=alert(1)>\"'&</script>"
 VOID = {"meta", "path", "circle"}
