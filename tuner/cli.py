@@ -1,5 +1,6 @@
 """The command line: every verb parses and calls; heavy imports live inside the verbs."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,8 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 console = Console(highlight=False)
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console.width = 100  # a file or a pipe has no width of its own
 errors = Console(stderr=True, highlight=False)
 
 

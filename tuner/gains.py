@@ -3,36 +3,50 @@
 from rich.table import Table
 from rich.text import Text
 
-from tuner.quantities import difference, interval, measured, short, words, written
+from tuner.quantities import difference, interval, measured, words
+from tuner.records import TrialRecord
 from tuner.results import Gain, Results
 from tuner.tables import plain_table
 
 
 def gains_table(results: Results) -> Table:
-    """A row per student and baseline: what the student's knee gains on every objective.
+    """A row per student and baseline: what the search gains on every objective.
 
-    A ``~`` marks a gain whose 95 % intervals overlap: it may be chance.
+    First the knee of the student's own search, then, by objective, the trial that gains most while
+    it is nowhere worse than the baseline. A ``~`` marks gains whose 95 % intervals overlap.
     """
     table = plain_table(
-        "What alignment buys: the knee of each student's search against its baselines",
-        caption="In points of accuracy; ~ where the 95 % intervals overlap. The search chose among "
-        "several trials on these images, a baseline is one run: gains are optimistic.",
+        "What alignment buys, by student: points gained over its baselines",
+        caption="Trial numbers in brackets; ~ where the 95 % intervals overlap. The search chose "
+        "among several trials on these images, a baseline is one run: gains are optimistic.",
     )
-    for heading in ("student", "knee", *map(short, results.metrics), "against"):
-        table.add_column(heading, justify="left" if heading in {"student", "against"} else "right")
-    for metric in results.metrics:
-        table.add_column(f"gain in {words(metric).removesuffix(' accuracy')}", justify="right")
+    names = [words(metric).removesuffix(" accuracy") for metric in results.metrics]
+    for heading in ("student", "against"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*(f"knee: {n}" for n in names), *(f"no loss: {n}" for n in names)):
+        table.add_column(heading, justify="right")
     for gain in results.baseline_gain:
-        values = (written(metric, gain.best.values[metric]) for metric in results.metrics)
-        gained = (_signed(gain, metric) for metric in results.metrics)
-        cells = [gain.student, str(gain.best.number), *values, gain.baseline.label, *gained]
-        table.add_row(*map(Text, cells))
+        knee = (_gained(results, gain, metric, gain.best) for metric in results.metrics)
+        free = (_gained(results, gain, metric, gain.free.get(metric)) for metric in results.metrics)
+        table.add_row(*map(Text, (gain.student, gain.baseline.label, *knee, *free)))
     return table
 
 
-def _signed(gain: Gain, metric: str) -> str:
-    amount = difference(metric, gain.gains[metric]).removesuffix(" points")
-    return f"~ {amount}" if doubt(gain, metric) else amount
+def _gained(results: Results, gain: Gain, metric: str, trial: TrialRecord | None) -> str:
+    if trial is None:
+        return "-"
+    value = results.gain(metric, trial, gain.baseline)
+    amount = difference(metric, value).removesuffix(" points")
+    mark = "~ " if overlap(trial, gain.baseline, metric) else ""
+    return f"{mark}{amount} ({trial.number})"
+
+
+def overlap(one: TrialRecord, other: TrialRecord, metric: str) -> bool:
+    """Whether both 95 % intervals are known and overlap: the difference may be chance."""
+    ours, theirs = interval(one, metric), interval(other, metric)
+    if ours is None or theirs is None:
+        return False
+    return max(ours[0], theirs[0]) <= min(ours[1], theirs[1])
 
 
 def what_alignment_buys(results: Results) -> str:
@@ -74,10 +88,7 @@ def _amount(metric: str, value: float) -> str:
 
 def doubt(gain: Gain, metric: str) -> str:
     """A warning where the 95 % intervals of trial and baseline are known and overlap."""
-    ours, theirs = interval(gain.best, metric), interval(gain.baseline, metric)
-    if ours is None or theirs is None or max(ours[0], theirs[0]) > min(ours[1], theirs[1]):
-        return ""
-    return " (intervals overlap)"
+    return " (intervals overlap)" if overlap(gain.best, gain.baseline, metric) else ""
 
 
 def free_words(results: Results, gain: Gain) -> str:

@@ -63,8 +63,8 @@ def count(number: float) -> str:
 
 
 def weight(value: float) -> str:
-    """An alignment weight: three figures, or ``-`` where the term is off."""
-    return f"{value:.3g}" if value else "-"
+    """An alignment weight: two figures, or ``-`` where the term is off."""
+    return f"{value:.2g}" if value else "-"
 
 
 def wilson(accuracy: float, n: int, z: float = 1.959964) -> tuple[float, float]:

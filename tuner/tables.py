@@ -79,7 +79,7 @@ def cells(results: Results, record: TrialRecord) -> list[str]:
         record.pair if _several_teachers(results) else record.student,
         *([] if "student/parameters" in results.metrics else [_parameters(entry)]),
         *(weight(record.weights[symbol]) for symbol in SYMBOLS),
-        "-" if soft is None else f"{soft:.3g}",
+        "-" if soft is None else f"{soft:.2g}",
         label(results, record),
     ]
 
@@ -112,7 +112,7 @@ def label(results: Results, record: TrialRecord) -> str:
     parts = [] if record.label == "searched" else [record.label]
     if results.ranks[record.number] == 0:
         knee = record.number == results.knee.number
-        parts += ["knee"] if knee else ["on front"] if record.is_baseline else []
+        parts += ["knee"] if knee else ["front"] if record.is_baseline else []
     return ", ".join(parts)
 
 
