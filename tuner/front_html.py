@@ -96,16 +96,14 @@ def _mark(picture: FrontPicture, mark: Mark) -> str:
         f'<g class="mark {mark.role}{colour}" transform="translate({x:.1f} {y:.1f})" tabindex="0" '
         f'role="button" data-trial="{mark.record.number}" data-tip="{text}" aria-label="{text}">'
         f'<g{size}><path d="{_shape(picture, mark.record.student)}"/></g>'
-        f"{_ring(picture, mark)}</g>"
+        f"{_ring(mark)}</g>"
     )
 
 
-def _ring(picture: FrontPicture, mark: Mark) -> str:
+def _ring(mark: Mark) -> str:
     if not mark.is_knee:
         return ""
-    at_edge = picture.x.share(mark.x) > 0.9
-    place = 'y="-19" text-anchor="middle"' if at_edge else 'x="13" y="-9"'
-    return f'<circle class="ring" r="11"/><text class="word" {place}>knee</text>'
+    return '<circle class="ring" r="11"/><text class="word" x="15" y="4">knee</text>'
 
 
 def tip(results: Results, record: TrialRecord) -> str:

@@ -87,13 +87,12 @@ def _colour(picture: FrontPicture, baseline: str) -> str:
 def _label_knee(axes: Axes, picture: FrontPicture) -> None:
     """The word beside the ring, beyond the front; its values are in the legend."""
     knee = next(mark for mark in picture.marks if mark.is_knee)
-    at_edge = picture.x.share(knee.x) > 0.9
     axes.annotate(
         "knee",
         (knee.x, knee.y),
-        xytext=(0, 11) if at_edge else (10, 6),
+        xytext=(10, 0),
         textcoords="offset points",
-        ha="center" if at_edge else "left",
+        va="center",
         fontsize=9,
         color=RED,
         zorder=6,

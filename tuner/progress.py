@@ -15,6 +15,8 @@ from tuner.records import TrialRecord, TrialState
 from tuner.results import Results
 from tuner.study import StudyConfig
 
+REDRAW_SECONDS = 0.3
+
 
 class Progress:
     """The newest state of every trial, drawn live on a terminal, line by line elsewhere."""
@@ -22,8 +24,8 @@ class Progress:
     def __init__(self, study: StudyConfig, records: list[TrialRecord], console: Console) -> None:
         self._study, self._console = study, console
         self._records = {record.number: record for record in records}
-        self._done_before = len(self._ended())
-        self._began = time.monotonic()
+        self._epochs_before = self._epochs_done()
+        self._began = self._drawn = time.monotonic()
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def start(self) -> None:
@@ -45,8 +47,10 @@ class Progress:
             self._console.print(f"{self.counts()}  {_ending(record)}", soft_wrap=True)
 
     def draw(self) -> None:
-        """Refresh the terminal."""
-        if self._live:
+        """Refresh the terminal, a few times a second at the most."""
+        now = time.monotonic()
+        if self._live and now - self._drawn > REDRAW_SECONDS:
+            self._drawn = now
             self._live.update(self._picture(), refresh=True)
 
     def counts(self) -> str:
@@ -61,20 +65,30 @@ class Progress:
     def _ended(self) -> list[TrialRecord]:
         return [r for r in self._records.values() if r.state != TrialState.running]
 
+    def _epochs_done(self) -> float:
+        """Epochs behind us; a trial that ended early is wholly behind us."""
+        planned = self._study.base.epochs
+        running = (r for r in self._records.values() if r.state == TrialState.running)
+        return planned * len(self._ended()) + sum(len(r.reports) for r in running)
+
     def _time_left(self) -> str:
-        done = len(self._ended()) - self._done_before
+        done = self._epochs_done() - self._epochs_before
         if not done:
             return "time left unknown"
-        left = (time.monotonic() - self._began) / done * (self._study.trials - len(self._ended()))
-        return f"about {timedelta(seconds=round(left))} left"
+        left = self._study.trials * self._study.base.epochs - self._epochs_done()
+        seconds = (time.monotonic() - self._began) / done * max(left, 0)
+        return f"about {timedelta(seconds=round(seconds))} left"
 
     def _picture(self) -> RenderableType:
         running = [r for r in self._records.values() if r.state == TrialState.running]
-        return Group(
+        results = Results(self._study, list(self._records.values()))
+        parts: list[RenderableType] = [
             Text(self.counts(), style="bold"),
             _running_table(running),
-            _front_table(Results(self._study, list(self._records.values())), self._study),
-        )
+        ]
+        if results.front:
+            parts.append(_front_table(results, self._study))
+        return Group(*parts)
 
 
 class ProgressCallback(tune.Callback):
