@@ -15,7 +15,9 @@ from tuner.tables import front_table, studies_table
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
     """The front as a table, what alignment buys, and the paths of everything written."""
     if not results.front:
-        console.print(f"no trial completed; see {directory.path / 'trials'} for the reasons")
+        reasons = [record.reason for record in results.failed] or ["none has ended yet"]
+        console.print(f"no trial completed: {reasons[0]}")
+        console.print(f"report: {directory.report}", soft_wrap=True)
         return
     console.print(front_table(results))
     if results.baseline_gain:
