@@ -72,7 +72,9 @@ def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedT
         ValueError: if a checkpoint cannot be used.
     """
     resources = study.resources
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(prepare_teacher)
+    # the process ends with its task: it would keep its memory, on a GPU too
+    remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_calls=1)
+    task = remote(prepare_teacher)
     pending = {
         name: task.remote(config, directory.resolve())
         for name, config in teachers_to_prepare(study).items()
