@@ -65,9 +65,10 @@ class DistillationTrainable(tune.Trainable):
         metrics |= distillation.validate()
         bad = sorted(name for name, value in metrics.items() if not math.isfinite(value))
         if bad:
-            self._failure = (
-                f"diverged: {bad[0]} was {metrics[bad[0]]} in epoch {distillation.epoch}"
-            )
+            value, epoch = metrics[bad[0]], distillation.epoch
+            self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
+        elif distillation.finished:  # before it is reported: a complete trial has its last weights
+            save_atomically(distillation.state_dict(), self._checkpoint)
         return {name: value for name, value in metrics.items() if name not in bad}
 
     def _explain(self, error: Exception) -> str:

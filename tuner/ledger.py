@@ -26,6 +26,8 @@ STATES: dict[optuna.trial.TrialState, TrialState] = {
     optuna.trial.TrialState.FAIL: TrialState.failed,
 }
 
+ENDED_EARLY = {TrialState.stopped, TrialState.failed}
+
 Reopen = Callable[[StudyConfig, Path], "Ledger"]
 
 
@@ -126,7 +128,7 @@ class Ledger:
             params=trial.params,
             reports=reports,
             values=dict(zip(metrics, trial.values, strict=True)) if trial.values else {},
-            reason=attributes.get("reason", ""),
+            reason=attributes.get("reason", "") if STATES[trial.state] in ENDED_EARLY else "",
             started=trial.datetime_start.astimezone() if trial.datetime_start else None,
             ended=trial.datetime_complete.astimezone() if trial.datetime_complete else None,
         )

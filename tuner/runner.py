@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,9 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
     """A Ray of our own, or the one at ``address``; shut down or left at the end.
 
     Without an address Ray would join any cluster that it finds on the machine.
+
+    Raises:
+        ValueError: if trials ask for more than our own Ray has.
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     own = address is None
@@ -60,9 +63,21 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
         logging_level=logging.ERROR,
     )
     try:
+        if own:
+            _require(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
         yield
     finally:
         ray.shutdown()
+
+
+def _require(resources: ResourcesConfig, present: Mapping[str, float]) -> None:
+    """Refuse what this machine can never give; Ray would wait for it for ever."""
+    gpus = present.get("GPU", 0)
+    if resources.gpus > gpus:
+        raise ValueError(
+            f"resources.gpus asks for {resources.gpus:g} per trial, but this machine has {gpus:g}; "
+            "lower it, or give the address of a cluster"
+        )
 
 
 def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedTeacher]:

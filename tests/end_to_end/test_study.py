@@ -203,6 +203,33 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(small
     assert statuses == {"FINISHED", "FAILED"}
 
 
+def test_more_gpus_than_there_are_is_refused_instead_of_waited_for(small_study, tmp_path):
+    content = yaml.safe_load(small_study.read_text())
+    content["resources"] = {"gpus": 64}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(content))
+
+    result = tuner(tmp_path, "run", "study.yaml")
+
+    assert result.returncode == 2
+    assert "resources.gpus asks for 64 per trial" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_teacher_file_of_another_architecture_is_one_sentence(small_study, finished, tmp_path):
+    folder, _ = finished
+    (weights,) = (folder / "runs" / "teachers").glob("*.pt")
+    content = yaml.safe_load(small_study.read_text())
+    wrong = {"architecture": "small_resnet6", "checkpoint": str(weights)}
+    content["teachers"] = {"wrong": wrong}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(content))
+
+    result = tuner(tmp_path, "run", "study.yaml")
+
+    assert result.returncode == 2
+    assert "is not of architecture 'small_resnet6'" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(small_study, tmp_path):
     driver = subprocess.Popen(
         [*TUNER, "run", str(small_study), "--trials", "4"],

@@ -100,6 +100,18 @@ def test_every_other_end_has_its_state_and_reason_and_no_objectives(ledger, end,
     assert (record.state, record.reason, record.values) == (TrialState(state), "because", {})
 
 
+def test_a_kill_between_reason_and_end_leaves_an_unfinished_trial(ledger):
+    number = ledger.propose()
+    ledger._set(number, "reason", "half written")
+
+    unfinished = ledger.record(number)
+    ledger.report(number, REPORT)
+    complete = ledger.complete(number)
+
+    assert (unfinished.state, unfinished.reason) == (TrialState.running, "")
+    assert (complete.state, complete.reason) == (TrialState.complete, "")
+
+
 def test_another_process_finds_everything_again(ledger, study, tmp_path):
     for _ in range(3):
         ledger.report(ledger.propose(), REPORT)
