@@ -120,7 +120,7 @@ def run_trials(
         tune.with_resources(DistillationTrainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            num_samples=len(unfinished) + study.trials - len(ledger),
+            num_samples=len(unfinished) + max(0, study.trials - len(ledger)),
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,

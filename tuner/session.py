@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Mapping
-from contextlib import nullcontext
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -93,11 +92,9 @@ class Session:
 
     def _run_missing(self, ledger: Ledger, tracker: Tracker | None) -> None:
         progress = Progress(self.study, ledger.records(), self._console)
-        terminal = self._console.is_terminal
-        waiting = self._console.status("starting Ray") if terminal else nullcontext()
+        self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
-            with waiting:
-                teachers = prepare_teachers(self.study, self.directory.teachers)
+            teachers = prepare_teachers(self.study, self.directory.teachers)
             for name, teacher in teachers.items():
                 self._console.print(
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
@@ -136,4 +133,4 @@ def publication(results: Results, directory: StudyDirectory) -> Publication:
 
 def missing(study: StudyConfig, ledger: Ledger) -> int:
     """Trials that the study asks for and that have not ended."""
-    return study.trials - len(ledger) + len(ledger.unfinished())
+    return max(0, study.trials - len(ledger)) + len(ledger.unfinished())

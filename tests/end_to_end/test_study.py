@@ -78,6 +78,16 @@ def test_a_finished_study_is_shown_again_without_running(finished):
     assert len(mlflow_runs(folder)[0]) == 1
 
 
+def test_fewer_trials_than_there_are_run_nothing_and_lose_nothing(finished):
+    folder, _ = finished
+
+    again = tuner(folder, "run", folder / "runs/digits/study.yaml", "--trials", "3")
+    restored = tuner(folder, "run", folder / "runs/digits/study.yaml", "--trials", str(TRIALS))
+
+    assert (again.returncode, restored.returncode) == (0, 0)
+    assert len(records(folder)) == TRIALS
+
+
 def test_ls_and_front_read_what_is_there(finished):
     folder, _ = finished
 
