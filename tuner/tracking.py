@@ -60,7 +60,8 @@ class Tracker:
     @property
     def behind(self) -> int:
         """How many records and other changes have not reached MLflow."""
-        return len(self._pending.keys() | self._refused)
+        with self._changed:
+            return len(self._pending.keys() | self._refused)
 
     def start(self) -> None:
         """Find or create the study's run and begin to write.
@@ -122,7 +123,7 @@ class Tracker:
                 self._keep(key, work, error)
                 delay = self._back_off(delay, error)
             else:
-                self._refused.discard(key)
+                self._accept(key)
                 delay = FIRST_DELAY
 
     def _next(self) -> tuple[Key, Work] | None:
@@ -132,6 +133,10 @@ class Tracker:
                 return None
             key = min(self._pending, key=lambda waiting: waiting[0])
             return key, self._pending.pop(key)
+
+    def _accept(self, key: Key) -> None:
+        with self._changed:
+            self._refused.discard(key)
 
     def _keep(self, key: Key, work: Work, error: Exception) -> None:
         """Put work back behind the rest; but what MLflow refuses twice waits for newer work."""

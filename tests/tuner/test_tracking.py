@@ -425,6 +425,25 @@ def test_a_server_that_is_killed_midway_costs_nothing_but_time(shared, directory
     assert everything(directory, f"sqlite:///{late}") == everything(reference)
 
 
+@pytest.mark.end_to_end
+def test_a_sync_whose_server_dies_midway_is_one_sentence_and_can_be_repeated(shared, directory):
+    uri = f"sqlite:///{shared / 'dying' / 'mlflow.db'}"
+
+    def killing_after_the_first():
+        yield record(0)
+        kill_children()
+        yield record(1)
+
+    with serve(uri) as base, pytest.raises(ConnectionError, match="does not answer at http"):
+        sync(STUDY, directory, base, killing_after_the_first())
+    before = set(runs(directory, uri)[0])
+    agreed = sync(STUDY, directory, uri, [record(0), record(1)])
+
+    assert before == {"study", "0"}
+    assert agreed == 2
+    assert runs(directory, uri)[2] == 3
+
+
 def test_a_publication_marks_the_front_in_every_chart(directory):
     tracker = Tracker(STUDY, directory, default_uri(directory))
     tracker.start()
