@@ -15,42 +15,24 @@ from pydantic import Field, field_validator, model_validator
 
 from trainables.alignments import Alignments
 from trainables.attacks import AttackConfig
+from trainables.conventions import for_another_method, with_conventions
+from trainables.conventions import merge as merge
 from trainables.data import DataConfig
+from trainables.early_stopping import EarlyStoppingConfig
 from trainables.frozen import Frozen
 from trainables.methods import METHODS, Method
-from trainables.methods.adversarial_training import AdversarialTraining
 from trainables.models import check_architecture
+from trainables.optimizer import OptimizerConfig as OptimizerConfig
 from trainables.threat import ThreatModel
+from trainables.validation import ValidationConfig as ValidationConfig
+from trainables.weight_averaging import AveragingConfig
+from trainables.weight_perturbation import WeightPerturbationConfig
 
 if TYPE_CHECKING:
     MethodConfig: TypeAlias = Method
 else:
     MethodConfig = Annotated[reduce(or_, METHODS.values()), Field(discriminator="name")]
 """The settings of one method, told apart by ``name``."""
-
-
-class OptimizerConfig(Frozen):
-    """The optimiser and its learning-rate schedule; defaults as in RSLAD, ARD and KDIGA."""
-
-    name: Literal["sgd", "adamw"] = Field(
-        "sgd", description="SGD with Nesterov-free momentum, or AdamW"
-    )
-    learning_rate: float = Field(0.1, gt=0, description="peak learning rate")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
-    weight_decay: float = Field(
-        2e-4, ge=0, description="applied to every parameter, as the papers' code does"
-    )
-    schedule: Literal["constant", "multistep", "cosine", "one_cycle"] = Field(
-        "multistep",
-        description="multistep: divide by 10 at 50 % and 75 % of all steps; cosine: to zero; "
-        "one_cycle: linear up over warmup, then linear to zero",
-    )
-    warmup: float = Field(
-        0.0, ge=0, lt=1, description="share of all steps with a linear rise from zero"
-    )
-    clip_norm: float | None = Field(
-        None, gt=0, description="largest norm of the gradient of all parameters"
-    )
 
 
 class StudentConfig(Frozen):
@@ -60,13 +42,20 @@ class StudentConfig(Frozen):
     normalize: bool = Field(
         True, description="standardise by the training images' mean and std inside the model"
     )
+    checkpoint: Path | None = Field(
+        None,
+        description="weights to begin with, as .pt/.pth (never executing code) or .safetensors",
+    )
 
     _check = field_validator("architecture")(check_architecture)
 
 
 class TeacherTraining(Frozen):
-    """How a teacher is adversarially trained here when it comes without a checkpoint."""
+    """How a teacher is trained here when it comes without a checkpoint."""
 
+    method: Literal["adversarial_training", "standard"] = Field(
+        "adversarial_training", description="with or without attack"
+    )
     epochs: int = Field(200, ge=1, description="passes over the training images")
     attack: AttackConfig = AttackConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -94,24 +83,18 @@ class TeacherConfig(StudentConfig):
     training: TeacherTraining = TeacherTraining()
 
 
-class ValidationConfig(Frozen):
-    """How a student is measured after every epoch, on images that no training saw."""
+class CleanTeacherTraining(TeacherTraining):
+    """How a second teacher is trained here: without attack unless said otherwise."""
 
-    attack: AttackConfig = Field(
-        AttackConfig(steps=20),
-        description="margin PGD behind val/robust_accuracy; the same at every epoch",
+    method: Literal["adversarial_training", "standard"] = Field(
+        "standard", description="with or without attack"
     )
-    cross_entropy: Literal["always", "last_epoch", "never"] = Field(
-        "last_epoch",
-        description="when val/pgd20_accuracy (the same attack on cross-entropy) is measured too",
-    )
-    masking_alarm: float = Field(
-        0.05,
-        gt=0,
-        le=1,
-        description="alarm if the cross-entropy attack leaves this much more than the margin",
-    )
-    batch_size: int = Field(512, ge=1, description="images per attacked batch")
+
+
+class CleanTeacherConfig(TeacherConfig):
+    """Who teaches clean images (MTARD, IAD-II): accurate, not robust."""
+
+    training: CleanTeacherTraining = CleanTeacherTraining()
 
 
 class HardwareConfig(Frozen):
@@ -123,14 +106,23 @@ class HardwareConfig(Frozen):
     threads: int = Field(1, ge=1, description="CPU threads of PyTorch; sums depend on it")
 
 
+DEFAULT_METHOD = "adversarial_training"
+
+
 class TrialConfig(Frozen):
-    """One training run. Same config, same machine: the same numbers."""
+    """One training run. Same config, same machine: the same numbers.
+
+    What the authors of ``method`` set in ``attack`` and ``alignments`` holds where nothing is said.
+    """
 
     data: DataConfig = DataConfig()
     threat: ThreatModel = ThreatModel()
     student: StudentConfig = StudentConfig()
     teacher: TeacherConfig | None = None
-    method: MethodConfig = AdversarialTraining()
+    clean_teacher: CleanTeacherConfig | None = Field(
+        None, description="a second teacher, trained without attack; for mtard and iad2"
+    )
+    method: MethodConfig = METHODS[DEFAULT_METHOD]()
     attack: AttackConfig = Field(AttackConfig(), description="the attack of training")
     alignments: Alignments = Alignments()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -141,19 +133,57 @@ class TrialConfig(Frozen):
         description="share of the epochs over which the training attack's epsilon grows linearly; "
         "small ViTs do not leave chance level without it",
     )
+    averaging: AveragingConfig | None = Field(
+        None, description="EMA or SWA of the student's weights, which is then what is measured"
+    )
+    weight_perturbation: WeightPerturbationConfig | None = Field(
+        None, description="adversarial weight perturbation (AWP)"
+    )
+    early_stopping: EarlyStoppingConfig | None = Field(
+        None, description="keep the best epoch by validation robust accuracy instead of the last"
+    )
     epochs: int = Field(200, ge=1, description="passes over the training images")
     seed: int = Field(0, ge=0, description="of weights, order, augmentation and attack")
     validation: ValidationConfig = ValidationConfig()
     hardware: HardwareConfig = HardwareConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_conventions(cls, values: Any) -> Any:
+        return with_conventions(values, DEFAULT_METHOD) if isinstance(values, Mapping) else values
+
     @model_validator(mode="after")
-    def _teacher_is_there(self) -> Self:
+    def _teachers_are_there(self) -> Self:
         if self.teacher is None and self.needs_teacher:
             raise ValueError(
                 "teacher is missing, but the method or an alignment with a weight above 0 learns "
                 "from one; name a teacher, or use method adversarial_training without alignments"
             )
+        if self.clean_teacher is None and self.method.needs_clean_teacher:
+            raise ValueError(
+                f"clean_teacher is missing, but method {self.method_name!r} learns from a second "
+                "teacher that was trained without attack; name its architecture (it is then "
+                "trained here) or its checkpoint"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _something_is_attacked(self) -> Self:
+        for name, term in self.alignments.active().items():
+            if term.needs_attack and not self.method.attacks:
+                attacking = ", ".join(
+                    sorted(key for key, method in METHODS.items() if method.attacks)
+                )
+                raise ValueError(
+                    f"alignments.{name} compares images that the method's attack moved, but method "
+                    f"{self.method_name!r} does not attack; methods that do: {attacking}"
+                )
+        return self
+
+    @property
+    def method_name(self) -> str:
+        """The method's name in ``METHODS``."""
+        return str(self.method.model_dump()["name"])
 
     @property
     def needs_teacher(self) -> bool:
@@ -175,8 +205,9 @@ class TrialConfig(Frozen):
             student=StudentConfig(
                 architecture=self.teacher.architecture, normalize=self.teacher.normalize
             ),
-            method=AdversarialTraining(label_smoothing=training.label_smoothing),
-            attack=training.attack,
+            method=METHODS[training.method](label_smoothing=training.label_smoothing),
+            # complete, so that the recipe's own values stand and not a method's conventions
+            attack=AttackConfig(**training.attack.model_dump()),
             optimizer=training.optimizer,
             epsilon_warmup=training.epsilon_warmup,
             epochs=training.epochs,
@@ -184,23 +215,26 @@ class TrialConfig(Frozen):
             hardware=self.hardware,
         )
 
+    def clean_teacher_trial(self) -> "TrialConfig":
+        """This trial with its second teacher in the place of the first."""
+        return self.model_copy(update={"teacher": self.clean_teacher})
+
+
+def override(base: TrialConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a trial: a complete base with overrides, which may name another method.
+
+    The settings of one method, and what follows from them by convention, mean nothing to another.
+    """
+    values = base.model_dump(mode="json")
+    name = overrides.get("method", {}).get("name", base.method_name)
+    if name != base.method_name:
+        plain = {"method": {"name": base.method_name}, "teacher": {}, "clean_teacher": {}}
+        default = TrialConfig.model_validate(plain).model_dump(mode="json")
+        values = for_another_method(values, name, default)
+    return merge(values, overrides)
+
 
 def fingerprint(settings: Frozen) -> str:
     """First 16 hex digits of the SHA-256 of the settings as canonical JSON."""
     canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``overrides`` on top, dictionaries merged key by key; neither is changed.
-
-    ``True`` over a dictionary switches on what is there already and changes nothing.
-    """
-    merged = dict(base)
-    for key, value in overrides.items():
-        below = merged.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = merge(below, value)
-        elif not (isinstance(below, Mapping) and value is True):
-            merged[key] = value
-    return merged

@@ -1,51 +1,62 @@
 """The state of one training run."""
 
 import copy
-import math
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.optim.swa_utils import update_bn
 
-from trainables.attacks import cross_entropy_objective, margin_objective
-from trainables.config import OptimizerConfig, TrialConfig
+from trainables.alignments import Pair
+from trainables.config import TrialConfig
 from trainables.data import batches, load_data, num_batches
-from trainables.diagnostics import variance_gap
-from trainables.evaluation import (
-    ObjectiveFactory,
-    accuracy_under,
-    adversarial_images,
-    clean_accuracy,
-)
-from trainables.models import Network, allow_double_backward, create_network
+from trainables.early_stopping import BestEpoch
+from trainables.models import Network, allow_double_backward, require_double_backward
+from trainables.models.checkpoints import load_weights
+from trainables.networks import build_network as build_network
+from trainables.networks import pick_device as pick_device
+from trainables.optimizer import create_optimizer, learning_rate_factor
 from trainables.threat import ThreatModel
-from trainables.training import Step, train_epoch
+from trainables.training import Networks, Step, train_epoch
+from trainables.validation import VALIDATION_SEED as VALIDATION_SEED
+from trainables.validation import Metrics as Metrics
+from trainables.validation import validate
+from trainables.weight_averaging import StochasticAverage, WeightAverage
 
-Metrics = dict[str, float]
-VALIDATION_SEED = 20
-"""Of the validation attack: fixed, so that epochs and trials face the same starts."""
+NUM_IMAGES_FOR_TERMS = 512
+"""Training images from which a term may take shapes and principal components."""
 
 
 class Distillation:
-    """A student on its way: networks, projectors, optimiser, schedule, finished epochs."""
+    """A student on its way: networks, the terms' modules, optimiser, schedule, finished epochs."""
 
-    def __init__(self, config: TrialConfig, teacher: Network | None) -> None:
+    def __init__(
+        self, config: TrialConfig, teacher: Network | None, clean_teacher: Network | None
+    ) -> None:
         self.config = config
         self.device = pick_device(config.hardware.device)
         self.data = load_data(config.data, self.device)
-        self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
+        self.teacher, self.clean_teacher = _frozen(teacher), _frozen(clean_teacher)
         self.epoch = 0
-        self._build_networks()
+        self.best = BestEpoch(keep_weights=config.early_stopping is not None)
+        self._build_student()
+        self._build_terms()
         self._build_optimizer()
 
     @classmethod
-    def build(cls, config: TrialConfig, teacher: Network | None = None) -> Self:
+    def build(
+        cls,
+        config: TrialConfig,
+        teacher: Network | None = None,
+        clean_teacher: Network | None = None,
+    ) -> Self:
         """A run before its first epoch.
 
         Args:
             config: complete description of the run.
             teacher: the network that ``config.teacher`` describes, on the run's device; it is put
                 into eval mode and frozen, and may serve many runs.
+            clean_teacher: the one that ``config.clean_teacher`` describes; likewise.
 
         Raises:
             ValueError: if the config needs a teacher and none is given, or a term does not fit the
@@ -53,34 +64,44 @@ class Distillation:
         """
         if config.needs_teacher and teacher is None:
             raise ValueError("this config learns from a teacher, but no teacher network was given")
+        if config.method.needs_clean_teacher and clean_teacher is None:
+            raise ValueError(
+                "this config learns from a clean teacher, but no such network was given"
+            )
         torch.set_num_threads(config.hardware.threads)
         torch.manual_seed(config.seed)
-        return cls(config, teacher)
+        return cls(config, teacher, clean_teacher)
 
-    def _build_networks(self) -> None:
+    def _build_student(self) -> None:
+        student = self.config.student
+        self.student = build_network(self.config, student.architecture, student.normalize)
+        if student.checkpoint is not None:
+            load_weights(self.student, student.checkpoint, student.architecture)
+
+    def _build_terms(self) -> None:
         config, alignments = self.config, self.config.alignments.active()
-        self.student = build_network(config, config.student.architecture, config.student.normalize)
-        self.projectors = nn.ModuleDict()
-        for name, term in alignments.items():
+        if any(term.needs_double_backward for term in alignments.values()):
+            allow_double_backward(self.student)  # not the teacher: first order is enough there
             shape = self.data.image_shape
-            student_widths = self.student.feature_widths(shape, term.layers)
-            teacher_widths = self.teacher.feature_widths(shape, term.layers) if self.teacher else {}
-            self.projectors[name] = term.projectors(student_widths, teacher_widths)
-        self.projectors.to(self.device)
+            require_double_backward(self.student, config.student.architecture, shape)
+        self.modules = nn.ModuleDict()
+        for name, term in alignments.items():
+            assert self.teacher is not None, "a config that needs a teacher is refused without one"
+            images = self.data.train.images[:NUM_IMAGES_FOR_TERMS]
+            self.modules[name] = term.modules(Pair(self.student, self.teacher, images))
+        self.modules.to(self.device)
         self.step = Step(
             method=config.method,
             alignments=alignments,
-            projectors=self.projectors,
+            modules=self.modules,
             threat=config.threat,
             attack=config.attack,
         )
-        if self.step.differentiable:
-            allow_double_backward(self.student)  # not the teacher: first order is enough there
 
     def _build_optimizer(self) -> None:
         parameters = [
             parameter
-            for module in (self.student, self.projectors)
+            for module in (self.student, self.modules)
             for parameter in module.parameters()
             if parameter.requires_grad
         ]
@@ -90,11 +111,26 @@ class Distillation:
             self.optimizer,
             lambda step: learning_rate_factor(self.config.optimizer, step / num_steps),
         )
+        self.average: WeightAverage | None = None
+        if self.config.averaging is not None:
+            self.average = WeightAverage(
+                self.config.averaging,
+                self.student,
+                num_steps=num_steps,
+                num_epochs=self.config.epochs,
+            )
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch is done."""
-        return self.epoch >= self.config.epochs
+        """Whether every epoch is done, or early stopping has waited long enough."""
+        stopping = self.config.early_stopping
+        waited = stopping is not None and self.best.waited(self.epoch, stopping.patience)
+        return waited or self.epoch >= self.config.epochs
+
+    @property
+    def measured(self) -> Network:
+        """The student that is validated and exported: the average where there is one."""
+        return self.student if self.average is None else self.average.network
 
     def train_epoch(self) -> Metrics:
         """Train for one epoch; mean of every term of the loss over its steps.
@@ -106,21 +142,30 @@ class Distillation:
         seed = self.config.seed * 100_003 + self.epoch
         torch.manual_seed(seed)  # dropout and stochastic depth
         generator = torch.Generator(self.device).manual_seed(seed)
-        self.step.threat = self._training_threat()
+        self._prepare_step()
         totals = train_epoch(
             batches(self.data.train, self.config.data, generator),
             self.step,
-            self.student,
-            self.teacher,
+            Networks(self.student, self.teacher, self.clean_teacher),
             optimizer=self.optimizer,
             scheduler=self.scheduler,
             generator=generator,
             clip_norm=self.config.optimizer.clip_norm,
+            average=self.average,
         )
         self.epoch += 1
+        if self.average is not None:
+            self._average_epoch(self.average)
         num_steps = num_batches(self.data.train, self.config.data)
         means = {f"train/{name}_loss": total.item() / num_steps for name, total in totals.items()}
         return {"train/loss": sum(means.values()), **means}
+
+    def _prepare_step(self) -> None:
+        """What changes from epoch to epoch."""
+        awp, done = self.config.weight_perturbation, self.epoch / self.config.epochs
+        self.step.perturbation = awp.strength if awp is not None and done >= awp.start else 0.0
+        self.step.progress = (self.epoch + 1) / self.config.epochs
+        self.step.threat = self._training_threat()
 
     def _training_threat(self) -> ThreatModel:
         """The threat model of this epoch: its radius grows during ``epsilon_warmup``."""
@@ -130,53 +175,64 @@ class Distillation:
             norm=self.config.threat.norm, epsilon=factor * self.config.threat.epsilon
         )
 
+    def _average_epoch(self, average: WeightAverage) -> None:
+        average.after_epoch(self.student, self.epoch)
+        if isinstance(average.config, StochasticAverage) and average.begun:
+            generator = torch.Generator(self.device).manual_seed(self.config.seed)
+            update_bn(batches(self.data.train, self.config.data, generator), average.network)
+
     def validate(self) -> Metrics:
-        """Accuracies on the validation split, in [0, 1]; see ``ValidationConfig``."""
-        validation, split = self.config.validation, self.data.validation
-        attacked = self._attack_validation(margin_objective)
-        metrics = {
-            "val/clean_accuracy": clean_accuracy(self.student, split, validation.batch_size),
-            "val/robust_accuracy": self._validation_accuracy(attacked),
-            "val/variance_gap": variance_gap(self.student, split.images, attacked),
-            "val/count": float(len(split)),
+        """Accuracies on the validation split, in [0, 1]; see ``ValidationConfig``.
+
+        With early stopping, a finished run is measured at its best epoch.
+        """
+        metrics = self._validate(self.measured)
+        self.best.see(self.epoch, metrics["val/robust_accuracy"], self.measured)
+        if self.finished and self.best.weights:
+            metrics = self._validate(self._best_network())
+        return {
+            **metrics,
+            "val/best_epoch": float(self.best.epoch),
+            "val/best_robust_accuracy": self.best.robust_accuracy,
             "student/parameters": float(sum(p.numel() for p in self.student.parameters())),
         }
-        if self._checks_cross_entropy():
-            weaker = self._validation_accuracy(self._attack_validation(cross_entropy_objective))
-            excess = weaker - metrics["val/robust_accuracy"]
-            metrics[f"val/pgd{validation.attack.steps}_accuracy"] = weaker
-            metrics["val/masking_alarm"] = float(excess > validation.masking_alarm)
-        return metrics
 
-    def _attack_validation(self, objective: ObjectiveFactory) -> Tensor:
-        return adversarial_images(
-            self.student,
+    def _validate(self, network: Network) -> Metrics:
+        config = self.config.validation
+        return validate(
+            network,
             self.data.validation,
-            objective,
             self.config.threat,
-            self.config.validation.attack,
-            seed=VALIDATION_SEED,
-            batch_size=self.config.validation.batch_size,
+            config,
+            cross_entropy=config.cross_entropy_too(finished=self.finished),
         )
 
-    def _validation_accuracy(self, attacked: Tensor) -> float:
-        batch_size = self.config.validation.batch_size
-        return accuracy_under(self.student, self.data.validation, attacked, batch_size)
-
-    def _checks_cross_entropy(self) -> bool:
-        when = self.config.validation.cross_entropy
-        return when == "always" or (when == "last_epoch" and self.finished)
+    def _best_network(self) -> Network:
+        network = copy.deepcopy(self.measured)
+        network.load_state_dict(self.best.weights)
+        return network
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training on needs, as a copy; randomness is seeded by the epoch."""
+        """Everything that training on needs, as a copy; randomness is seeded by the epoch.
+
+        ``student`` holds the live weights; ``result``, where it is there, those to be measured and
+        exported instead: the average, or the best epoch's after the last one.
+        """
         live = {
             "config": self.config.model_dump(mode="json"),
             "epoch": self.epoch,
             "student": self.student.state_dict(),
-            "projectors": self.projectors.state_dict(),
+            "modules": self.modules.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
+            "method": dict(self.step.state),
+            "best": self.best.state_dict(),
         }
+        if self.average is not None:
+            live["average"] = self.average.state_dict()
+            live["result"] = self.average.network.state_dict()
+        if self.finished and self.best.weights:
+            live["result"] = self.best.weights
         return copy.deepcopy(live)  # torch's state dicts change with the modules they come from
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -188,65 +244,16 @@ class Distillation:
         if state["config"] != self.config.model_dump(mode="json"):
             raise ValueError("this checkpoint belongs to another config and cannot be continued")
         self.student.load_state_dict(state["student"])
-        self.projectors.load_state_dict(state["projectors"])
+        self.modules.load_state_dict(state["modules"])
         # a copy: PyTorch's optimisers take over the momentum tensors that they are given
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.scheduler.load_state_dict(state["scheduler"])
+        self.step.state = dict(state["method"])
+        self.best.load_state_dict(copy.deepcopy(state["best"]))
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
 
 
-def pick_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu`` or ``cuda`` means on this machine.
-
-    Raises:
-        ValueError: if ``cuda`` is asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError(
-            "hardware.device is 'cuda', but PyTorch sees no GPU; allowed here: 'cpu', 'auto'"
-        )
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
-
-
-def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Network:
-    """An untrained network for the config's data, on its device."""
-    device = pick_device(config.hardware.device)
-    data = load_data(config.data, device)
-    channels = data.image_shape[0]
-    network = create_network(
-        architecture,
-        image_shape=data.image_shape,
-        num_classes=data.num_classes,
-        mean=data.mean if normalize else [0.0] * channels,
-        std=data.std if normalize else [1.0] * channels,
-    )
-    return network.to(device)
-
-
-def create_optimizer(
-    parameters: list[nn.Parameter], config: OptimizerConfig
-) -> torch.optim.Optimizer:
-    """SGD with momentum, or AdamW."""
-    if config.name == "adamw":
-        return torch.optim.AdamW(
-            parameters, lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-    return torch.optim.SGD(
-        parameters,
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-    )
-
-
-def learning_rate_factor(config: OptimizerConfig, progress: float) -> float:
-    """Factor on the peak learning rate after ``progress`` in [0, 1] of all steps."""
-    rise = min(1.0, progress / config.warmup) if config.warmup else 1.0
-    if config.schedule == "multistep":
-        return rise * 0.1 ** ((progress >= 0.5) + (progress >= 0.75))
-    if config.schedule == "cosine":
-        return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    if config.schedule == "one_cycle" and progress > config.warmup:
-        return (1 - min(1.0, progress)) / (1 - config.warmup)
-    return rise
+def _frozen(network: Network | None) -> Network | None:
+    return None if network is None else network.eval().requires_grad_(False)

@@ -15,7 +15,7 @@ from trainables.distillation import (
 )
 from trainables.evaluation import clean_accuracy, robust_accuracy
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.teachers import load_teacher
+from trainables.teachers import load_teachers
 
 
 def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tuple[int, Metrics]]:
@@ -26,7 +26,7 @@ def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tup
     Raises:
         ValueError: if the checkpoint belongs to another config.
     """
-    distillation = Distillation.build(config, load_teacher(config, teachers))
+    distillation = Distillation.build(config, *load_teachers(config, teachers))
     if checkpoint.is_file():
         distillation.load_state_dict(read_checkpoint(checkpoint))
         if distillation.finished:
@@ -52,7 +52,7 @@ def evaluate(checkpoint: Path, split: str) -> tuple[TrialConfig, Metrics]:
         raise ValueError(f"checkpoint {checkpoint} holds no student and its config; train it here")
     config = TrialConfig.model_validate(state["config"])
     student = build_network(config, config.student.architecture, config.student.normalize)
-    student.load_state_dict(state["student"])
+    student.load_state_dict(state.get("result", state["student"]))
     data = load_data(config.data, pick_device(config.hardware.device))
     images = getattr(data, split)
     attack, steps = config.validation.attack, config.validation.attack.steps

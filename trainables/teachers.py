@@ -68,8 +68,18 @@ def load_teacher(config: TrialConfig, directory: Path) -> Network | None:
 
     None where the loss asks no teacher.
     """
-    if not config.needs_teacher:
-        return None
+    return _load(config, directory) if config.needs_teacher else None
+
+
+def load_teachers(config: TrialConfig, directory: Path) -> tuple[Network | None, Network | None]:
+    """The trial's teacher and its clean teacher; each None where the loss does not ask it."""
+    clean = None
+    if config.method.needs_clean_teacher:
+        clean = _load(config.clean_teacher_trial(), directory)
+    return load_teacher(config, directory), clean
+
+
+def _load(config: TrialConfig, directory: Path) -> Network:
     path = prepare_teacher(config, directory).path
     return _cached(config.teacher_trial(), _teacher_of(config).architecture, path)
 

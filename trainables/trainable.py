@@ -11,7 +11,7 @@ from ray import tune
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.teachers import load_teacher
+from trainables.teachers import load_teachers
 
 
 class DistillationTrainable(tune.Trainable):
@@ -37,7 +37,7 @@ class DistillationTrainable(tune.Trainable):
 
     def _build(self, config: dict[str, Any]) -> Distillation:
         trial = TrialConfig.model_validate(config["trial"])
-        distillation = Distillation.build(trial, load_teacher(trial, Path(config["teachers"])))
+        distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
         if self._checkpoint.is_file():
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
         return distillation

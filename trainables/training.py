@@ -1,7 +1,8 @@
 """The hot loop."""
 
-from collections.abc import Iterable, Mapping
-from typing import cast
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,73 +12,123 @@ from trainables.attacks import AttackConfig, attack
 from trainables.methods import Batch, Method, View
 from trainables.models import Network, module_mode
 from trainables.threat import ThreatModel
+from trainables.weight_averaging import WeightAverage
+from trainables.weight_perturbation import worst_weights
+
+
+class Networks(NamedTuple):
+    """Who takes part in a step."""
+
+    student: Network
+    teacher: Network | None = None
+    clean_teacher: Network | None = None
 
 
 class Step:
-    """Everything that one training step needs, frozen for the epoch."""
+    """What one training step does, besides descending.
+
+    Args:
+        method: names the attack's objective and the loss.
+        alignments: active terms by name.
+        modules: what the terms train or remember, by name of the term.
+        threat: norm and radius of this epoch.
+        attack: strength of the attack.
+        progress: share of the epochs done when this one ends.
+        perturbation: length of the weight perturbation (AWP) in this epoch; 0 for none.
+        state: the method's scalars, carried from step to step.
+    """
 
     def __init__(
         self,
         *,
         method: Method,
         alignments: Mapping[str, Alignment],
-        projectors: nn.ModuleDict,
+        modules: nn.ModuleDict,
         threat: ThreatModel,
         attack: AttackConfig,
+        progress: float = 1.0,
+        perturbation: float = 0.0,
+        state: MutableMapping[str, Tensor] | None = None,
     ) -> None:
-        self.method, self.alignments, self.projectors = method, alignments, projectors
+        self.method, self.alignments, self.modules = method, alignments, modules
         self.threat, self.attack = threat, attack
-        self.layers = tuple(
+        self.progress, self.perturbation = progress, perturbation
+        self.state = method.initial_state() if state is None else state
+        self._layers = tuple(
             sorted({layer for term in alignments.values() for layer in term.layers})
         )
-        self.differentiable = any(term.needs_input_gradient for term in alignments.values())
+        self._differentiable = any(term.needs_input_gradient for term in alignments.values())
 
-    def view(self, images: Tensor, student: Network, teacher: Network | None) -> View:
-        """The images as both networks see them."""
-        return View(
-            images, student, teacher, layers=self.layers, differentiable=self.differentiable
+    def batch(
+        self, images: Tensor, labels: Tensor, networks: Networks, generator: torch.Generator
+    ) -> Batch:
+        """The images and what the attack makes of them, as all networks see them."""
+        student, teacher, clean_teacher = networks
+        clean = View(
+            images,
+            student,
+            teacher,
+            clean_teacher=clean_teacher,
+            layers=self._layers,
+            differentiable=self._differentiable,
         )
+        adversarial = None
+        with module_mode(student, training=self.attack.batch_norm == "train"):
+            objective = self.method.inner(student, teacher, clean, labels)
+            if objective is not None:
+                moved = attack(objective, images, self.threat, self.attack, generator=generator)
+                adversarial = clean.at(moved)
+        return Batch(labels, clean, adversarial, progress=self.progress, state=self.state)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The method's loss and every weighted alignment, by name."""
         terms = {
-            name: term.weight * term.loss(batch, cast(nn.ModuleDict, self.projectors[name]))
+            name: term.weight * term.loss(batch, cast(nn.ModuleDict, self.modules[name]))
             for name, term in self.alignments.items()
         }
         return {"method": self.method.outer(batch), **terms}
+
+    def at_worst_weights(self, batch: Batch, student: Network) -> AbstractContextManager[None]:
+        """The weights at which the loss is taken: moved by AWP, or as they are."""
+        if not self.perturbation:
+            return nullcontext()
+
+        def loss() -> Tensor:
+            with module_mode(self.modules, training=False):  # nothing is remembered of this pass
+                return torch.stack(list(self.losses(batch.again()).values())).sum()
+
+        return worst_weights(student, loss, self.perturbation)
 
 
 def train_epoch(
     batches: Iterable[tuple[Tensor, Tensor]],
     step: Step,
-    student: Network,
-    teacher: Network | None,
+    networks: Networks,
     *,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler,
     generator: torch.Generator,
     clip_norm: float | None = None,
+    average: WeightAverage | None = None,
 ) -> dict[str, Tensor]:
     """One epoch of SGD; returns the sum of each loss over the steps, on the device."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     totals: dict[str, Tensor] = {}
-    student.train()
+    networks.student.train()
+    step.modules.train()
     for images, labels in batches:
-        clean = step.view(images, student, teacher)
-        objective = step.method.inner(student, teacher, clean, labels)
-        adversarial = None
-        if objective is not None:
-            with module_mode(student, training=step.attack.batch_norm == "train"):
-                attacked = attack(objective, images, step.threat, step.attack, generator=generator)
-            adversarial = step.view(attacked, student, teacher)
+        batch = step.batch(images, labels, networks, generator)
 
-        losses = step.losses(Batch(labels, clean, adversarial))
         optimizer.zero_grad()
-        sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
+        with step.at_worst_weights(batch, networks.student):
+            losses = step.losses(batch)
+            sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
         if clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
         scheduler.step()
+        if average is not None:
+            average.after_step(networks.student)
         for name, loss in losses.items():  # no .item(): it would wait for the device
             totals[name] = totals.get(name, 0) + loss.detach()
     return totals

@@ -12,6 +12,7 @@ from typing import Any
 
 from tuner.mlflow_client import MlflowClient
 from tuner.mlflow_records import final_name
+from tuner.records import SYMBOLS
 from tuner.study import StudyConfig
 
 TAG = "mlflow.sharedViewState."
@@ -22,7 +23,7 @@ NOTE = "mlflow.note.content"
 FILES = "Tables, pictures and configs of the front are under *Artifacts* when the study has ended."
 
 State = dict[str, Any]
-WEIGHTS = ["alpha", "beta", "gamma", "lambda"]
+WEIGHTS = list(SYMBOLS)
 RANK = "metrics.`pareto/rank`"
 SECTION = "tuner"
 COLLAPSED = ("final", "pareto", "train", "val")

@@ -7,8 +7,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from trainables.alignments import ALIGNMENTS
 from tuner.directory import StudyDirectory
 from tuner.proposals import Proposal, check_space, propose
+from tuner.records import SYMBOLS
 from tuner.runner import check_teachers
 from tuner.study import StudyConfig
 
@@ -27,7 +29,7 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     console.print(text, markup=False, soft_wrap=True)
     shown = min(SHOWN, study.trials)
     table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
-    for column in ("trial", "label", "teacher > student", "alpha", "beta", "gamma", "lambda"):
+    for column in ("trial", "label", "teacher > student", *SYMBOLS):
         table.add_column(column)
     for number, proposal in enumerate(first_proposals(study, shown)):
         table.add_row(str(number), proposal.label, _pair(proposal), *_weights(proposal))
@@ -57,5 +59,4 @@ def _pair(proposal: Proposal) -> str:
 
 def _weights(proposal: Proposal) -> list[str]:
     terms = proposal.config.alignments.active()
-    names = ("logits", "covariance", "gram", "input_gradient")
-    return [f"{terms[name].weight:.3g}" if name in terms else "-" for name in names]
+    return [f"{terms[name].weight:.3g}" if name in terms else "-" for name in ALIGNMENTS]

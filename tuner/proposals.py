@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 
 from search_spaces import SearchSpace, explore, sample
-from trainables.config import TrialConfig, merge
+from trainables.config import TrialConfig, merge, override
 from trainables.spelling import unknown
 from tuner.explain import explain
 from tuner.samplers import create_sampler
@@ -139,17 +139,18 @@ def resolve(study: StudyConfig, overrides: Mapping[str, Any]) -> tuple[TrialConf
     if name and name not in study.teachers:
         raise ValueError(unknown("teacher", name, study.teachers))
     teacher = study.teachers[name].model_dump(mode="json") if name else None
-    base = study.base.model_dump(mode="json")
-    if values.get("method", {}).get("name", base["method"]["name"]) != base["method"]["name"]:
-        del base["method"]  # the settings of one method mean nothing to another
-    merged = merge(base, values)
+    merged = override(study.base, values)
     try:
-        config = TrialConfig.model_validate({**merged, "teacher": teacher or merged["teacher"]})
+        config = TrialConfig.model_validate({**merged, "teacher": teacher or merged.get("teacher")})
     except ValidationError as error:
         raise ValueError(f"trial {values}: {explain(error, TrialConfig)}") from error
-    if config.needs_teacher:
-        return config, name
-    return config.model_copy(update={"teacher": None}), ""
+    # a trial without needless teachers is the same trial, whichever pair was drawn for it
+    needless: dict[str, None] = {}
+    if not config.needs_teacher:
+        needless["teacher"] = None
+    if not config.method.needs_clean_teacher:
+        needless["clean_teacher"] = None
+    return config.model_copy(update=needless), name if config.needs_teacher else ""
 
 
 def check_space(study: StudyConfig) -> None:

@@ -6,7 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from trainables.alignments import ALIGNMENTS
+
 Metrics = Mapping[str, float]
+SYMBOLS = tuple(term.symbol for term in ALIGNMENTS.values())
+"""Names of the alignments' weights: alpha, beta, gamma, lambda, mu."""
 
 
 class TrialState(StrEnum):
@@ -71,15 +75,9 @@ class TrialRecord:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Alpha, beta, gamma and lambda by symbol; 0 for a term that is off."""
-        terms = {
-            "alpha": "logits",
-            "beta": "covariance",
-            "gamma": "gram",
-            "lambda": "input_gradient",
-        }
+        """Weights of the alignments by symbol (alpha, beta, ...); 0 for a term that is off."""
         alignments = self.config["alignments"]
         return {
-            symbol: float((alignments.get(term) or {}).get("weight", 0.0))
-            for symbol, term in terms.items()
+            term.symbol: float((alignments.get(name) or {}).get("weight", 0.0))
+            for name, term in ALIGNMENTS.items()
         }

@@ -13,7 +13,7 @@ from ray import tune
 from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial
 
-from trainables.config import TrialConfig
+from trainables.config import TeacherConfig, TrialConfig
 from trainables.teachers import PreparedTeacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
 from tuner.directory import StudyDirectory
@@ -26,9 +26,12 @@ from tuner.study import ResourcesConfig, StudyConfig
 
 def teachers_to_prepare(study: StudyConfig) -> dict[str, TrialConfig]:
     """A trial per teacher of the study, under the base's data and threat model."""
+    teachers: dict[str, TeacherConfig] = dict(study.teachers)
+    if study.base.clean_teacher is not None:
+        teachers["clean teacher"] = study.base.clean_teacher
     return {
         name: study.base.model_copy(update={"teacher": teacher})
-        for name, teacher in study.teachers.items()
+        for name, teacher in teachers.items()
     }
 
 

@@ -6,8 +6,8 @@ from html import escape
 
 from tuner.picture import Axis, axis_around, in_unit
 from tuner.quantities import count, words
+from tuner.records import SYMBOLS
 from tuner.results import Results
-from tuner.tables import SYMBOLS
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 240, 164, 38, 8, 8, 24
 

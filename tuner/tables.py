@@ -18,11 +18,10 @@ from tuner.quantities import (
     written,
 )
 from tuner.quantities import wilson as wilson
-from tuner.records import TrialRecord
+from tuner.records import SYMBOLS, TrialRecord
 from tuner.results import Results
 
 Row = dict[str, Any]
-SYMBOLS = ("alpha", "beta", "gamma", "lambda")
 NARROW = {
     "trial": "#",
     "parameters": "size",
@@ -30,6 +29,7 @@ NARROW = {
     "beta": "β",
     "gamma": "γ",
     "lambda": "λ",
+    "mu": "μ",
     "temperature": "τ",
 }
 """Headings for a terminal of 80 columns."""
@@ -78,7 +78,8 @@ def cells(results: Results, record: TrialRecord) -> list[str]:
         *(written(metric, record.values[metric]) for metric in results.metrics),
         record.pair if _several_teachers(results) else record.student,
         *([] if "student/parameters" in results.metrics else [_parameters(entry)]),
-        *(weight(record.weights[symbol]) for symbol in SYMBOLS),
+        *([entry["method"]] if _several_methods(results) else []),
+        *(weight(record.weights[symbol]) for symbol in _symbols(results)),
         "-" if soft is None else f"{soft:.2g}",
         label(results, record),
     ]
@@ -93,7 +94,8 @@ def headings(results: Results) -> list[str]:
         *objectives,
         "teacher > student" if _several_teachers(results) else "student",
         *parameters,
-        *SYMBOLS,
+        *(["method"] if _several_methods(results) else []),
+        *_symbols(results),
         "temperature",
         "label",
     ]
@@ -101,6 +103,19 @@ def headings(results: Results) -> list[str]:
 
 def _several_teachers(results: Results) -> bool:
     return len(results.study.teachers) > 1
+
+
+def _several_methods(results: Results) -> bool:
+    """Whether the search itself varies the method; baselines say theirs by their label."""
+    return len({r.config["method"]["name"] for r in results.records if not r.is_baseline}) > 1
+
+
+def _symbols(results: Results) -> list[str]:
+    """The papers' four weights, and any other that a trial of the study has."""
+    used = {
+        symbol for record in results.records for symbol, value in record.weights.items() if value
+    }
+    return [symbol for symbol in SYMBOLS if symbol != "mu" or symbol in used]
 
 
 def _parameters(entry: Row) -> str:
@@ -123,7 +138,7 @@ def front_table(results: Results) -> Table:
     """
     table = plain_table(f"Front of {results.study.name}", caption=caption(results))
     for heading in headings(results):
-        text = heading in {"teacher > student", "student", "label"}
+        text = heading in {"teacher > student", "student", "method", "label"}
         table.add_column(
             NARROW.get(heading, heading),
             justify="left" if text else "right",

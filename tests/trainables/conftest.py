@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from trainables.alignments import Pair
 from trainables.config import TrialConfig, merge
 from trainables.data import load_data
 from trainables.distillation import Distillation, build_network
@@ -14,9 +15,10 @@ from trainables.models.intermediates import IntermediatesMixin
 TRIAL = {
     "student": {"architecture": "small_resnet6"},
     "teacher": {"architecture": "wide_resnet_10_1"},
+    "clean_teacher": {"architecture": "small_resnet8"},
     "data": {"batch_size": 300},
     "threat": {"epsilon": 0.1},
-    "attack": {"steps": 1, "step_size": 1.0},
+    "attack": {"steps": 1, "step_size": 1.0, "batch_norm": "eval"},
     "validation": {"attack": {"steps": 2}},
     "epochs": 2,
     "hardware": {"device": "cpu"},
@@ -84,16 +86,49 @@ def teacher(network):
 def batch(digits):
     """``batch(student, teacher)``: the same eight digits, clean and disturbed, seen by both."""
 
-    def create(student, teacher, layers=(-1,)):
+    def create(student, teacher, layers=(-1,), clean_teacher=None):
         images, labels = digits.train.images[:8], digits.train.labels[:8]
         noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
         disturbed = (images + 0.1 * noise).clamp(0, 1)
         dtype = next(student.parameters()).dtype
         clean, adversarial = (
-            View(values.to(dtype), student, teacher, layers=layers, differentiable=True)
+            View(
+                values.to(dtype),
+                student,
+                teacher,
+                clean_teacher=clean_teacher,
+                layers=layers,
+                differentiable=True,
+            )
             for values in (images, disturbed)
         )
         return Batch(labels, clean, adversarial)
+
+    return create
+
+
+LABELS = torch.tensor([0, 1, 2, 0, 1])
+"""Of the linear batch."""
+
+
+@pytest.fixture
+def linear_batch(linear_network):
+    """``(batch, student, teacher)``: two linear classifiers and five pairs of images."""
+    student, teacher = linear_network(torch.randn(3, 4), 1.5), linear_network(torch.randn(3, 4))
+    clean, adversarial = (
+        View(torch.rand(5, 1, 2, 2), student, teacher, layers=(-1,), differentiable=True)
+        for _ in range(2)
+    )
+    return Batch(LABELS, clean, adversarial), student, teacher
+
+
+@pytest.fixture
+def modules_of():
+    """``modules_of(term, student, teacher)``: what the term builds for two digit networks."""
+
+    def create(term, student, teacher):
+        images = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+        return term.modules(Pair(student, teacher, images))
 
     return create
 

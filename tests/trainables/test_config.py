@@ -28,7 +28,11 @@ def test_survives_json_and_yaml(settings):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_told_by_its_name(name):
     config = TrialConfig.model_validate(
-        {"method": {"name": name}, "teacher": {"architecture": "small_resnet8"}}
+        {
+            "method": {"name": name},
+            "teacher": {"architecture": "small_resnet8"},
+            "clean_teacher": {"architecture": "small_resnet8"},
+        }
     )
 
     assert config.method == METHODS[name]()
@@ -50,7 +54,7 @@ def test_a_method_is_told_by_its_name(name):
         ({"data": {"name": "digit"}}, "unknown data set 'digit'; did you mean 'digits'"),
         ({"student": {"architecture": "resnet81"}}, "did you mean 'resnet18'"),
         ({"teacher": {"architecture": "smal_resnet8"}}, "did you mean 'small_resnet8'"),
-        ({"method": {"name": "nonsense"}}, "'nonsense' .*'adversarial_training', 'kd'"),
+        ({"method": {"name": "nonsense"}}, "'nonsense' .*'adversarial_training', 'trades'"),
         ({"alignments": {"hessian": True}}, "Extra inputs are not permitted"),
         ({"method": {"name": "kd"}}, "teacher is missing"),
         ({"hardware": {"device": "tpu"}}, "'auto', 'cpu' or 'cuda'"),

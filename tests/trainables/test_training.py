@@ -8,32 +8,29 @@ from trainables.attacks import AttackConfig
 from trainables.methods import METHODS, kl_to_teacher
 from trainables.models import allow_double_backward
 from trainables.threat import ThreatModel
-from trainables.training import Step, train_epoch
+from trainables.training import Networks, Step, train_epoch
 
 FGSM = AttackConfig(steps=1, step_size=1.0, start="none")
 LEARNING_RATE = 0.5
 
 
-def one_epoch(
-    student, teacher, batches, *, alignments=None, projectors=None, attack=FGSM, **options
-):
+def one_epoch(student, teacher, batches, *, alignments=None, modules=None, attack=FGSM, **options):
     """Adversarial training by plain gradient descent; the sum of each loss."""
     terms = (alignments or Alignments()).active()
     empty = nn.ModuleDict({name: nn.ModuleDict() for name in terms})
     step = Step(
         method=METHODS["adversarial_training"](),
         alignments=terms,
-        projectors=projectors or empty,
+        modules=modules or empty,
         threat=ThreatModel(epsilon=0.1),
         attack=attack,
     )
-    parameters = [p for module in (student, step.projectors) for p in module.parameters()]
+    parameters = [p for module in (student, step.modules) for p in module.parameters()]
     optimizer = torch.optim.SGD([p for p in parameters if p.requires_grad], lr=LEARNING_RATE)
     return train_epoch(
         batches,
         step,
-        student,
-        teacher,
+        Networks(student, teacher),
         optimizer=optimizer,
         scheduler=torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0),
         generator=torch.Generator().manual_seed(0),
@@ -160,12 +157,13 @@ def test_views_of_a_step_tap_the_layers_that_its_terms_ask_for(network, teacher)
     step = Step(
         method=METHODS["adversarial_training"](),
         alignments=terms,
-        projectors=nn.ModuleDict(),
+        modules=nn.ModuleDict(),
         threat=ThreatModel(),
         attack=FGSM,
     )
 
-    view = step.view(torch.rand(2, 1, 8, 8), network(), teacher)
+    networks, generator = Networks(network(), teacher), torch.Generator().manual_seed(0)
+    view = step.batch(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]), networks, generator).adversarial
 
     assert list(view.student.features) == list(view.teacher.features) == [-2, -1]
     assert not view.images.requires_grad

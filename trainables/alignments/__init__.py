@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import field_validator
 
 from trainables.alignments.base import Alignment as Alignment
+from trainables.alignments.base import Pair as Pair
 from trainables.alignments.covariance import CovarianceAlignment as CovarianceAlignment
 from trainables.alignments.gram import GramAlignment as GramAlignment
+from trainables.alignments.igdm import IndirectGradientAlignment as IndirectGradientAlignment
 from trainables.alignments.input_gradient import InputGradientAlignment as InputGradientAlignment
 from trainables.alignments.logits import LogitAlignment as LogitAlignment
 from trainables.frozen import Frozen
@@ -16,6 +18,7 @@ ALIGNMENTS: dict[str, type[Alignment]] = {
     "covariance": CovarianceAlignment,
     "gram": GramAlignment,
     "input_gradient": InputGradientAlignment,
+    "igdm": IndirectGradientAlignment,
 }
 
 
@@ -26,6 +29,7 @@ class Alignments(Frozen):
     covariance: CovarianceAlignment | None = None
     gram: GramAlignment | None = None
     input_gradient: InputGradientAlignment | None = None
+    igdm: IndirectGradientAlignment | None = None
 
     @field_validator("*", mode="before")
     @classmethod

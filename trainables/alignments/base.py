@@ -1,16 +1,31 @@
 """What an alignment is: a weighted term that any method can carry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from trainables.frozen import Frozen
-from trainables.methods.base import Batch
+from trainables.methods.batch import Batch
+from trainables.models.network import Network, module_mode
 
 Domains = Literal["clean", "adversarial", "both"]
+
+
+class Pair(NamedTuple):
+    """Student and teacher before training, for terms that build modules from their shapes."""
+
+    student: Network
+    teacher: Network
+    images: Tensor
+    """Some training images ``(count, channels, height, width)``."""
+
+    def features(self, network: Network, layer: int) -> Tensor:
+        """Feature maps ``(count, positions, channels)`` of the images, in eval mode."""
+        with module_mode(network, training=False), torch.no_grad():
+            return network.outputs(self.images, (layer,)).features[layer]
 
 
 class Alignment(Frozen, ABC):
@@ -18,6 +33,9 @@ class Alignment(Frozen, ABC):
 
     symbol: ClassVar[str]
     """The weight's name in the papers and in tables."""
+
+    needs_attack: ClassVar[bool] = False
+    """Whether the term means nothing without adversarial images."""
 
     weight: float = Field(1.0, ge=0, description="factor of the term; at 0 it is not computed")
     domains: Domains = Field(
@@ -35,14 +53,19 @@ class Alignment(Frozen, ABC):
         """Whether the term differentiates with respect to the images."""
         return False
 
-    def projectors(
-        self,
-        student_widths: Mapping[int, int],
-        teacher_widths: Mapping[int, int],
-    ) -> nn.ModuleDict:
-        """Maps from student to teacher width by layer; empty where the term needs none."""
+    @property
+    def needs_double_backward(self) -> bool:
+        """Whether SGD differentiates an input gradient of the student."""
+        return False
+
+    def modules(self, pair: Pair) -> nn.ModuleDict:
+        """What the term trains or remembers; empty where it needs nothing.
+
+        Raises:
+            ValueError: if the term does not fit the two networks.
+        """
         return nn.ModuleDict()
 
     @abstractmethod
-    def loss(self, batch: Batch, projectors: nn.ModuleDict) -> Tensor:
+    def loss(self, batch: Batch, modules: nn.ModuleDict) -> Tensor:
         """The term before its weight, a scalar."""

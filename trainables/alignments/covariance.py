@@ -23,11 +23,7 @@ class CovarianceAlignment(MomentAlignment):
 
     symbol: ClassVar[str] = "beta"
 
+    centered: bool = Field(True, description=MomentAlignment.model_fields["centered"].description)
     projector: ProjectorKind = Field(
         "linear", description=MomentAlignment.model_fields["projector"].description
     )
-
-    @property
-    def centered(self) -> bool:
-        """Covariances are centred."""
-        return True

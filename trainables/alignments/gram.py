@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from trainables.alignments.moments import Axis, MomentAlignment
+from trainables.alignments.moments import MomentAlignment
+from trainables.alignments.second_moment import Axis
 
 
 class GramAlignment(MomentAlignment):
@@ -15,14 +16,10 @@ class GramAlignment(MomentAlignment):
     Sources disagree on which Gram matrix the paper means. The default is the similarity of the
     batch's samples, :math:`G = F F^T / d`: it needs no projector, so nothing trained can absorb the
     loss, and it says something that the channel covariance does not. ``axis: channel`` gives
-    :math:`G = F^T F / n`, the uncentred covariance.
+    :math:`G = F^T F / n`, the uncentred covariance; ``source: probabilities`` is the Gram matrix of
+    the scores that one reader of the paper describes.
     """
 
     symbol: ClassVar[str] = "gamma"
 
     axis: Axis = Field("sample", description=MomentAlignment.model_fields["axis"].description)
-
-    @property
-    def centered(self) -> bool:
-        """Gram matrices are not centred."""
-        return False

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from trainables.alignments.base import Alignment
-from trainables.methods.base import Batch, Reduction, View, kl_to_teacher
+from trainables.methods.batch import Batch, View
+from trainables.methods.divergence import REDUCTION, Reduction, kl_to_teacher
 
 
 class LogitAlignment(Alignment):
@@ -31,12 +32,10 @@ class LogitAlignment(Alignment):
         "same",
         description="images that the teacher sees: the student's, or always clean (ARD, RSLAD)",
     )
-    reduction: Reduction = Field(
-        "batchmean", description="'mean' divides by the number of classes too"
-    )
+    reduction: Reduction = Field("batchmean", description=REDUCTION)
 
     @override
-    def loss(self, batch: Batch, projectors: nn.ModuleDict) -> Tensor:
+    def loss(self, batch: Batch, modules: nn.ModuleDict) -> Tensor:
         """Divergence in nats per example, averaged over the domains."""
         views = batch.views(self.domains)
         return torch.stack([self._divergence(view, batch) for view in views]).mean()

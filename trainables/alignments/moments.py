@@ -1,28 +1,33 @@
-"""Second moments of feature maps, and how far those of two networks are apart."""
+"""How far the second moments of two networks' features are apart."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from abc import ABC
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from trainables.alignments.base import Alignment
-from trainables.alignments.projector import ProjectorKind, create_projector
-from trainables.methods.base import Batch, View
+from trainables.alignments.base import Alignment, Pair
+from trainables.alignments.projector import Projection, ProjectorKind, create_projection
+from trainables.alignments.second_moment import Axis, Pool, RunningMoment, second_moment
+from trainables.methods.batch import Batch, View
+from trainables.models.network import Output
 
-Axis = Literal["channel", "sample"]
-Pool = Literal["average", "spatial"]
+Source = Literal["features", "logits", "probabilities"]
 
 
 class MomentAlignment(Alignment, ABC):
-    """Squared Frobenius distance of a second moment of the student's features from the teacher's.
+    """Distance of a second moment of the student's features from the teacher's.
 
-    The paper (Dong et al., ECCV 2024) leaves layer, pooling, normalisation and projection unknown;
-    each is a field.
+    The paper (Dong et al., ECCV 2024) leaves layer, pooling, centring, normalisation, axis and
+    projection open; each is a field.
     """
 
+    source: Source = Field(
+        "features",
+        description="what the moment is of: feature maps, or the network's logits or probabilities "
+        "(one position, as many channels as classes; taps are then not read)",
+    )
     taps: tuple[Annotated[int, Field(lt=0)], ...] = Field(
         (-1,), min_length=1, description="feature maps, counted from the end; -1 is the last one"
     )
@@ -34,91 +39,147 @@ class MomentAlignment(Alignment, ABC):
     axis: Axis = Field(
         "channel",
         description="channel: channels x channels, needs equal widths or a projector; "
-        "sample: batch x batch, needs neither",
+        "sample: batch x batch, needs neither; position: positions x positions of each image, "
+        "needs equally many positions",
     )
-    normalize: Literal["teacher", "none"] = Field(
+    centered: bool = Field(False, description="subtract the mean over the samples first")
+    unbiased: bool = Field(False, description="divide by n - 1 instead of n; channel axis only")
+    unit_rows: bool = Field(
+        False, description="scale each sample's vector to length 1: directions alone are compared"
+    )
+    normalize: Literal["teacher", "frobenius", "none"] = Field(
         "teacher",
-        description="teacher: divide by the squared norm of the teacher's moment, so that the "
-        "weight does not depend on the scale of its features; none: the plain squared distance",
+        description="teacher: divide the distance by the teacher's squared norm (or norm), so that "
+        "the weight does not depend on the scale of its features; frobenius: scale both moments to "
+        "norm 1, so that only their shapes are compared; none: the plain distance",
+    )
+    distance: Literal["squared", "norm"] = Field(
+        "squared", description="squared Frobenius norm of the difference, or the norm itself"
     )
     projector: ProjectorKind = Field(
         "none",
-        description="map from student to teacher width before the channel moment: none, a trained "
-        "linear map, or a fixed random one with orthonormal rows or columns",
+        description="map to a common width before the channel moment: none; a trained linear map, "
+        "or a fixed random one with orthonormal rows or columns, of the student; the teacher's "
+        "principal components",
     )
+    running: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the past in running moments, for batches too small for a moment of "
+        "their own (channel axis only); 0: each batch by itself",
+    )
+
+    @model_validator(mode="after")
+    def _options_fit_the_axis(self) -> Self:
+        if self.axis != "channel" and (self.running or self.unbiased):
+            raise ValueError(
+                f"running and unbiased belong to axis 'channel', got axis {self.axis!r}; set "
+                "running to 0 and unbiased to false, or axis to 'channel'"
+            )
+        if self.axis == "position" and self.source != "features":
+            raise ValueError(
+                f"axis 'position' needs source 'features', got {self.source!r}, which has a "
+                "single position; allowed with it: channel, sample"
+            )
+        return self
 
     @property
     def layers(self) -> tuple[int, ...]:
         """The tapped layers."""
-        return self.taps
+        return self.taps if self.source == "features" else ()
 
-    @property
-    @abstractmethod
-    def centered(self) -> bool:
-        """Whether the mean over samples is taken off first."""
-
-    def projectors(
-        self, student_widths: Mapping[int, int], teacher_widths: Mapping[int, int]
-    ) -> nn.ModuleDict:
-        """A map per tapped layer.
+    def modules(self, pair: Pair) -> nn.ModuleDict:
+        """Projections and running moments by tapped layer.
 
         Raises:
-            ValueError: if channel moments of unequal widths are to be compared without a projector.
+            ValueError: if channel moments of unequal widths are to be compared without a projector,
+                or position moments of unequal numbers of positions.
         """
-        if self.axis == "sample":
-            return nn.ModuleDict()
-        return nn.ModuleDict(
-            {
-                str(layer): create_projector(
-                    self.projector, student_widths[layer], teacher_widths[layer]
-                )
-                for layer in self.taps
-            }
-        )
+        modules = nn.ModuleDict()
+        for layer in self.layers:
+            features = [pair.features(network, layer) for network in (pair.student, pair.teacher)]
+            if self.axis == "position":
+                _refuse_unequal_positions(*features)
+            if self.axis == "channel":
+                projection = create_projection(self.projector, *features)
+                modules[f"projection{layer}"] = projection
+                width = projection.teacher(features[1][:1]).shape[2]
+                self._add_running(modules, str(layer), width)
+        if self.source != "features" and self.axis == "channel":
+            classes = pair.teacher.outputs(pair.images[:1]).logits.shape[1]
+            self._add_running(modules, self.source, classes)
+        return modules
 
-    def loss(self, batch: Batch, projectors: nn.ModuleDict) -> Tensor:
-        """Mean distance over domains and layers, without unit under ``normalize: teacher``."""
+    def _add_running(self, modules: nn.ModuleDict, place: str, width: int) -> None:
+        if self.running:
+            for who in ("student", "teacher"):
+                for domain in range(2):
+                    modules[f"{who}{place}_{domain}"] = RunningMoment(width, self.running)
+
+    def loss(self, batch: Batch, modules: nn.ModuleDict) -> Tensor:
+        """Mean distance over domains and layers, without unit unless ``normalize: none``."""
+        places = [str(layer) for layer in self.layers] or [self.source]
         distances = [
-            self._distance(view, layer, projectors)
-            for view in batch.views(self.domains)
-            for layer in self.taps
+            self._distance(view, place, modules, domain)
+            for domain, view in enumerate(batch.views(self.domains))
+            for place in places
         ]
         return torch.stack(distances).mean()
 
-    def _distance(self, view: View, layer: int, projectors: nn.ModuleDict) -> Tensor:
-        student, teacher = view.student.features[layer], view.teacher.features[layer]
-        if str(layer) in projectors:
-            student = projectors[str(layer)](student)
-        target = second_moment(teacher, axis=self.axis, pool=self.pool, centered=self.centered)
-        moment = second_moment(student, axis=self.axis, pool=self.pool, centered=self.centered)
-        distance = (moment - target).square().sum()
-        if self.normalize == "none":
-            return distance
-        return distance / target.square().sum().clamp_min(torch.finfo(target.dtype).tiny)
+    def _distance(self, view: View, place: str, modules: nn.ModuleDict, domain: int) -> Tensor:
+        outputs = {"student": view.student, "teacher": view.teacher}
+        moments = []
+        with torch.autocast(view.images.device.type, enabled=False):  # moments lose half precision
+            for who, output in outputs.items():
+                moment = self._moment(output, place, modules, who)
+                running = f"{who}{place}_{domain}"
+                moments.append(modules[running](moment) if running in modules else moment)
+            return self._gap(*moments)
+
+    def _moment(self, output: Output, place: str, modules: nn.ModuleDict, who: str) -> Tensor:
+        values = self._values(output, place)
+        if f"projection{place}" in modules:
+            projection = modules[f"projection{place}"]
+            assert isinstance(projection, Projection)
+            values = getattr(projection, who)(values)
+        return second_moment(
+            values,
+            axis=self.axis,
+            pool=self.pool,
+            centered=self.centered,
+            unbiased=self.unbiased,
+            unit_rows=self.unit_rows,
+        )
+
+    def _values(self, output: Output, place: str) -> Tensor:
+        if self.source == "features":
+            return output.features[int(place)]
+        logits = output.logits[:, None]
+        return logits if self.source == "logits" else logits.softmax(dim=2)
+
+    def _gap(self, moment: Tensor, target: Tensor) -> Tensor:
+        tiny = torch.finfo(target.dtype).tiny
+        if self.normalize == "frobenius":
+            moment = moment / _norm(moment).clamp_min(tiny)
+            target = target / _norm(target).clamp_min(tiny)
+        squared = (moment - target).square().sum()
+        scale = target.square().sum().clamp_min(tiny) if self.normalize == "teacher" else 1.0
+        # the norm by vector_norm: its gradient at zero is zero, that of a square root is not
+        return (
+            squared / scale if self.distance == "squared" else _norm(moment - target) / scale**0.5
+        )
 
 
-def second_moment(features: Tensor, *, axis: Axis, pool: Pool, centered: bool) -> Tensor:
-    r"""Channel moment :math:`X^T X / n` or sample moment :math:`X X^T / d` of features.
+def _norm(moment: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(moment)
+    return norm
 
-    Args:
-        features: ``(batch, positions, channels)``.
-        axis: which of the two.
-        pool: ``average`` over positions first; ``spatial`` keeps them, as samples for the channel
-            axis and as features for the sample axis.
-        centered: subtract the mean over the samples first, in the features' precision
-            (``E[xx] - E[x]E[x]`` loses it).
 
-    Returns:
-        ``(channels, channels)``, divided by the number of samples n, or ``(batch, batch)``, divided
-        by the number of features d. The diagonal of the centred channel moment is the (biased)
-        variance per channel.
-    """
-    if pool == "average":
-        samples = features.mean(dim=1)
-    else:
-        samples = features.flatten(0, 1) if axis == "channel" else features.flatten(1)
-    if centered:
-        samples = samples - samples.mean(dim=0)
-    if axis == "channel":
-        return samples.T @ samples / len(samples)
-    return samples @ samples.T / samples.shape[1]
+def _refuse_unequal_positions(student: Tensor, teacher: Tensor) -> None:
+    if student.shape[1] != teacher.shape[1]:
+        raise ValueError(
+            f"position moments need equally many positions, but the student's feature map has "
+            f"{student.shape[1]} and the teacher's {teacher.shape[1]}; tap other layers, or set "
+            "axis to channel or sample"
+        )

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from trainables.models.network import Network
 
-CONTAINERS = ("model_state_dict", "state_dict", "net", "model", "student")
-"""Keys under which public checkpoints keep the weights; the first one present is taken."""
+CONTAINERS = ("result", "model_state_dict", "state_dict", "net", "model", "student")
+"""Keys under which checkpoints keep the weights; the first one present is taken."""
 
 PREFIXES = ("module.", "module.0.", "0.", "_orig_mod.", "model.")
 """What wrappers put before every key; stripped only if all keys carry it."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Output(NamedTuple):
@@ -98,19 +98,18 @@ def module_mode(network: nn.Module, *, training: bool) -> Iterator[None]:
             module.training = mode
 
 
-def allow_double_backward(network: nn.Module) -> None:
-    """Replace what has no second derivative by forms of equal value that have one.
-
-    Fused attention becomes plain attention, ``nn.Hardsigmoid`` (MobileNetV3, LCNet) a ReLU6.
-    """
-    for module in list(network.modules()):
-        if hasattr(module, "fused_attn"):
-            module.fused_attn = False  # type: ignore[assignment]  # timm's plain attribute
-        for name, child in module.named_children():
-            if isinstance(child, nn.Hardsigmoid):
-                module.register_module(name, _Relu6Hardsigmoid())
-
-
-class _Relu6Hardsigmoid(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu6(x + 3) / 6
+@contextmanager
+def untracked(network: nn.Module) -> Iterator[None]:
+    """Let no pass inside change the running statistics of a BatchNorm layer."""
+    tracking = [
+        module
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
+    ]
+    for module in tracking:
+        module.track_running_stats = False
+    try:
+        yield
+    finally:
+        for module in tracking:
+            module.track_running_stats = True

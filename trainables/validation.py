@@ -1,0 +1,84 @@
+"""How a student is measured during training, on images that no training saw."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainables.attacks import AttackConfig, cross_entropy_objective, margin_objective
+from trainables.data import Split
+from trainables.diagnostics import variance_gap
+from trainables.evaluation import accuracy_under, adversarial_images, clean_accuracy
+from trainables.frozen import Frozen
+from trainables.models import Network
+from trainables.threat import ThreatModel
+
+Metrics = dict[str, float]
+VALIDATION_SEED = 20
+"""Of the validation attack: fixed, so that epochs and trials face the same starts."""
+
+
+class ValidationConfig(Frozen):
+    """How a student is measured after every epoch, on images that no training saw."""
+
+    attack: AttackConfig = Field(
+        AttackConfig(steps=20),
+        description="margin PGD behind val/robust_accuracy; the same at every epoch",
+    )
+    cross_entropy: Literal["always", "last_epoch", "never"] = Field(
+        "last_epoch",
+        description="when val/pgd20_accuracy (the same attack on cross-entropy) is measured too",
+    )
+    masking_alarm: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="alarm if the cross-entropy attack leaves this much more than the margin",
+    )
+    batch_size: int = Field(512, ge=1, description="images per attacked batch")
+
+    def cross_entropy_too(self, *, finished: bool) -> bool:
+        """Whether this epoch faces the attack on the cross-entropy as well."""
+        return self.cross_entropy == "always" or (self.cross_entropy == "last_epoch" and finished)
+
+
+def validate(
+    network: Network,
+    split: Split,
+    threat: ThreatModel,
+    config: ValidationConfig,
+    *,
+    cross_entropy: bool,
+) -> Metrics:
+    """Accuracies in [0, 1] and what may be wrong with them.
+
+    Args:
+        network: measured in eval mode.
+        split: validation images.
+        threat: norm and radius of the attack.
+        config: its strength.
+        cross_entropy: whether the same attack is run on the cross-entropy, too.
+
+    Returns:
+        ``val/clean_accuracy``, ``val/robust_accuracy`` (margin PGD), ``val/variance_gap``
+        (relative), ``val/count``; with ``cross_entropy`` also ``val/pgd<steps>_accuracy`` and
+        ``val/masking_alarm``, 1 where that attack leaves too much more.
+    """
+    size = config.batch_size
+    attacked = {
+        objective: adversarial_images(
+            network, split, objective, threat, config.attack, seed=VALIDATION_SEED, batch_size=size
+        )
+        for objective in (margin_objective, cross_entropy_objective)[: 1 + cross_entropy]
+    }
+    robust = accuracy_under(network, split, attacked[margin_objective], size)
+    metrics = {
+        "val/clean_accuracy": clean_accuracy(network, split, size),
+        "val/robust_accuracy": robust,
+        "val/variance_gap": variance_gap(network, split.images, attacked[margin_objective]),
+        "val/count": float(len(split)),
+    }
+    if cross_entropy:
+        weaker = accuracy_under(network, split, attacked[cross_entropy_objective], size)
+        metrics[f"val/pgd{config.attack.steps}_accuracy"] = weaker
+        metrics["val/masking_alarm"] = float(weaker - robust > config.masking_alarm)
+    return metrics
