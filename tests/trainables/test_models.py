@@ -9,6 +9,8 @@ from trainables.models import (
     create_network,
     known_architectures,
     module_mode,
+    require_double_backward,
+    untracked,
 )
 
 SMALL = ["small_resnet6", "small_resnet8", "small_wide_resnet10", "vit_pico_patch2_8"]
@@ -189,3 +191,40 @@ def test_module_mode_restores_after_an_exception():
 
     assert network.training
     assert network[0].training
+
+
+# second derivatives
+
+
+@pytest.mark.parametrize("architecture", ["small_resnet6", "vit_pico_patch2_8"])
+def test_looking_for_second_derivatives_changes_nothing(architecture, network):
+    student = network(architecture).train()
+    allow_double_backward(student)
+    before = {key: value.clone() for key, value in student.state_dict().items()}
+
+    require_double_backward(student, architecture, (1, 8, 8))
+
+    assert all(torch.equal(value, before[key]) for key, value in student.state_dict().items())
+    assert all(module.training for module in student.modules())
+    assert all(parameter.grad is None for parameter in student.parameters())
+
+
+def test_a_student_without_second_derivatives_is_refused_before_training(network):
+    student = network("vit_pico_patch2_8")  # its fused attention was not replaced
+
+    with pytest.raises(ValueError, match="an operation without a second derivative") as error:
+        require_double_backward(student, "vit_pico_patch2_8", (1, 8, 8))
+
+    assert "finite_difference" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_pass_changes_running_statistics_that_are_untracked(network):
+    student = network().train()
+    before = {key: value.clone() for key, value in student.state_dict().items()}
+
+    with untracked(student):
+        student(torch.rand(4, 1, 8, 8))
+
+    assert all(torch.equal(value, before[key]) for key, value in student.state_dict().items())
+    assert student.model.stem[1].track_running_stats

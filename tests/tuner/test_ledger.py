@@ -54,7 +54,7 @@ def test_a_new_trial_is_running_with_its_whole_config(ledger):
     assert record.state == TrialState.running
     assert record.config["alignments"]["covariance"]["weight"] == 1.0
     assert record.teacher == "resnet"
-    assert record.weights == {"alpha": 1, "beta": 1, "gamma": 1, "lambda": 0}
+    assert record.weights == {"alpha": 1, "beta": 1, "gamma": 1, "lambda": 0, "mu": 0}
 
 
 def test_reports_are_kept_in_the_order_of_epochs_and_replaced_when_repeated(ledger):

@@ -47,7 +47,7 @@ BAD = {
             "base/alignments/gram/weight must be greater than or equal to 0",
         ),
         ({"gran": True}, "unknown key in base/alignments 'gran'; did you mean 'gram'?"),
-        ({"gram": {"axis": "row"}}, "must be 'channel' or 'sample', got 'row'"),
+        ({"gram": {"axis": "row"}}, "must be 'channel', 'sample' or 'position', got 'row'"),
         ({"gram": {"weight": 1}}, "teacher is missing"),
     ],
     "base/epochs": [(0, "greater than or equal to 1"), (1.5, "integer")],
