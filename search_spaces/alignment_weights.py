@@ -29,6 +29,11 @@ def suggest_input_gradient(trial: SpaceTrial, low: float, high: float) -> None:
         trial.suggest_categorical("alignments/input_gradient/domains", ["clean", "adversarial"])
 
 
+def suggest_igdm(trial: SpaceTrial, low: float, high: float) -> None:
+    """Mu, if predictions are matched around the image at all."""
+    _on(trial, "igdm", low, high)
+
+
 def _on(trial: SpaceTrial, term: str, low: float, high: float) -> bool:
     """Switch of a term, then its weight, log-uniform; an off term has nothing to search."""
     if not trial.suggest_categorical(f"alignments/{term}", [True, False]):

@@ -194,6 +194,9 @@ class Distillation:
             **metrics,
             "val/best_epoch": float(self.best.epoch),
             "val/best_robust_accuracy": self.best.robust_accuracy,
+            **self.config.validation.overfitting(
+                metrics["val/robust_accuracy"], self.best.robust_accuracy
+            ),
             "student/parameters": float(sum(p.numel() for p in self.student.parameters())),
         }
 

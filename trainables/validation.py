@@ -34,11 +34,28 @@ class ValidationConfig(Frozen):
         le=1,
         description="alarm if the cross-entropy attack leaves this much more than the margin",
     )
+    overfitting_alarm: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="alarm if robust accuracy is this much below that of the best epoch: robust "
+        "overfitting (Rice et al., 2020), or catastrophic overfitting if it is less than half",
+    )
     batch_size: int = Field(512, ge=1, description="images per attacked batch")
 
     def cross_entropy_too(self, *, finished: bool) -> bool:
         """Whether this epoch faces the attack on the cross-entropy as well."""
         return self.cross_entropy == "always" or (self.cross_entropy == "last_epoch" and finished)
+
+    def overfitting(self, robust_accuracy: float, best: float) -> Metrics:
+        """How far an epoch is below the best one so far; an alarm of 1 (robust overfitting) or 2.
+
+        2 is catastrophic overfitting: the attack of training has become useless (Wong et al.,
+        2020).
+        """
+        lost = best - robust_accuracy
+        alarm = 0 if lost <= self.overfitting_alarm else 2 if robust_accuracy < best / 2 else 1
+        return {"val/robust_overfitting": lost, "val/overfitting_alarm": float(alarm)}
 
 
 def validate(

@@ -234,4 +234,6 @@ def caption(results: Results) -> str:
     """Under what conditions the numbers hold, and which of them are in doubt."""
     masked = [str(r.number) for r in results.front if r.metrics.get("val/masking_alarm")]
     alarm = f" Masked gradients are likely in trial {', '.join(masked)}." if masked else ""
+    over = [str(r.number) for r in results.front if r.metrics.get("val/overfitting_alarm")]
+    alarm += f" Robust overfitting in trial {', '.join(over)}." if over else ""
     return f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}.{alarm}"

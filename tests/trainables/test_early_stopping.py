@@ -3,6 +3,7 @@ import torch
 
 from trainables.distillation import Distillation
 from trainables.early_stopping import BestEpoch, EarlyStoppingConfig
+from trainables.validation import ValidationConfig
 
 
 def test_the_best_epoch_is_the_first_of_equals():
@@ -83,3 +84,11 @@ def test_without_it_the_last_epoch_is_measured_and_the_best_one_reported(trial):
     best = max(metrics["val/robust_accuracy"] for metrics in history)
     assert history[-1]["val/best_robust_accuracy"] == best
     assert "result" not in distillation.state_dict()
+
+
+@pytest.mark.parametrize(("accuracy", "alarm"), [(0.40, 0.0), (0.36, 0.0), (0.3, 1.0), (0.1, 2.0)])
+def test_falling_below_the_best_epoch_raises_an_alarm(accuracy, alarm):
+    found = ValidationConfig().overfitting(accuracy, 0.4)
+
+    assert found["val/robust_overfitting"] == pytest.approx(0.4 - accuracy)
+    assert found["val/overfitting_alarm"] == alarm

@@ -228,3 +228,10 @@ def test_no_pass_changes_running_statistics_that_are_untracked(network):
 
     assert all(torch.equal(value, before[key]) for key, value in student.state_dict().items())
     assert student.model.stem[1].track_running_stats
+
+
+def test_the_normalisation_moves_with_the_network_and_is_no_part_of_its_weights(network):
+    student = network().double()
+
+    assert student.mean.dtype == student.std.dtype == torch.float64
+    assert not {"mean", "std"} & set(student.state_dict())

@@ -80,6 +80,27 @@ def small_resnet6(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
 
 
 @register_model
+def small_resnet6_half(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
+    """``small_resnet6`` at half its widths; 1,366 parameters."""
+    _refuse_pretrained("small_resnet6_half", pretrained)
+    return SmallResNet((4, 8), **_accepted(kwargs, "num_classes", "in_chans"))
+
+
+@register_model
+def small_resnet6_double(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
+    """``small_resnet6`` at twice its widths; 19,642 parameters."""
+    _refuse_pretrained("small_resnet6_double", pretrained)
+    return SmallResNet((16, 32), **_accepted(kwargs, "num_classes", "in_chans"))
+
+
+@register_model
+def small_resnet6_quadruple(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
+    """``small_resnet6`` at four times its widths; 77,162 parameters."""
+    _refuse_pretrained("small_resnet6_quadruple", pretrained)
+    return SmallResNet((32, 64), **_accepted(kwargs, "num_classes", "in_chans"))
+
+
+@register_model
 def small_resnet8(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
     """Three residual blocks of widths 32, 64 and 64; 155,242 parameters; a teacher."""
     _refuse_pretrained("small_resnet8", pretrained)

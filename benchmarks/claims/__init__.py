@@ -1,0 +1,1 @@
+"""The papers' claims, put to the test: ``make claims`` writes docs/claims.md."""
