@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from trainables.intervals import wilson as wilson
+from trainables.radii import radius as radius
 from tuner.records import TrialRecord
 
 WORDS = {
@@ -67,27 +69,6 @@ def weight(value: float) -> str:
     return f"{value:.2g}" if value else "-"
 
 
-def wilson(accuracy: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Confidence interval of a share (Wilson, 1927); never leaves [0, 1], right also near its ends.
-
-    Args:
-        accuracy: share of images, in [0, 1].
-        n: images it was measured on, >= 1.
-        z: normal quantile; the default gives 95 %.
-
-    Returns:
-        Lower and upper end, in [0, 1].
-
-    Raises:
-        ValueError: if ``accuracy`` or ``n`` is out of range.
-    """
-    if not 0 <= accuracy <= 1 or n < 1:
-        raise ValueError(f"accuracy must be in [0, 1] and n at least 1, got {accuracy} and {n}")
-    centre = (accuracy + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (accuracy * (1 - accuracy) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def num_images(record: TrialRecord) -> int | None:
     """How many validation images the record was measured on; None where it was not reported."""
     reported = record.metrics.get("val/count")
@@ -98,14 +79,6 @@ def interval(record: TrialRecord, metric: str) -> tuple[float, float] | None:
     """Wilson 95 % interval of an accuracy; None for other metrics or an unknown n."""
     n = num_images(record)
     return wilson(record.values[metric], n) if n and is_accuracy(metric) else None
-
-
-def radius(epsilon: float) -> str:
-    """Epsilon as people write it: ``0.15``, or ``8/255`` where it is a number of grey levels."""
-    levels = epsilon * 255
-    if abs(epsilon - round(epsilon, 3)) < 1e-9 or abs(levels - round(levels)) > 1e-6:
-        return f"{epsilon:.4g}"
-    return f"{round(levels)}/255"
 
 
 def attack_name(config: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from make_records import make_record, make_results, make_search, make_study
 from optuna._hypervolume import compute_hypervolume
 
 from tuner.front_geometry import hypervolume, hypervolume_2d, knee, non_dominated_ranks
-from tuner.quantities import attack_name, count, radius, wilson
+from tuner.quantities import attack_name, count
 from tuner.records import TrialState
 from tuner.results import Results
 
@@ -269,27 +269,6 @@ def test_a_study_without_trials_has_an_empty_front():
 
     assert results.front == []
     assert results.summary["hypervolume"] == 0
-
-
-# Wilson (1927); 0 of 10 and 9 of 10 as in Newcombe (1998) and common statistics packages
-@pytest.mark.parametrize(
-    ("accuracy", "n", "interval"),
-    [(0.0, 10, (0.0, 0.2775)), (0.9, 10, (0.5958, 0.9821)), (0.5, 100, (0.4038, 0.5962))],
-)
-def test_wilson_interval_has_the_published_values(accuracy, n, interval):
-    assert wilson(accuracy, n) == pytest.approx(interval, abs=1e-4)
-
-
-def test_wilson_refuses_what_is_no_share():
-    with pytest.raises(ValueError, match=r"got 96\.0 and 100"):
-        wilson(96.0, 100)
-
-
-@pytest.mark.parametrize(
-    ("epsilon", "text"), [(8 / 255, "8/255"), (0.15, "0.15"), (0.2, "0.2"), (128 / 255, "128/255")]
-)
-def test_epsilon_reads_as_people_write_it(epsilon, text):
-    assert radius(epsilon) == text
 
 
 def test_the_attack_is_named_with_all_that_decides_its_strength():
