@@ -12,6 +12,9 @@ from trainables.config import TrialConfig, merge
 VERSION = 1
 """To be raised when the meaning of a setting changes: every run is then trained anew."""
 
+ROOT = Path("runs/claims")
+"""Where runs and their measures lie."""
+
 SEEDS = (0, 1, 2, 3, 4)
 EPSILON = 0.2
 RADII = (0.05, 0.1, 0.15, 0.2)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from trainables.diagnostics import feature_variance, variance_gap
+from trainables.diagnostics.gaps import gaps
 
 
 def test_feature_variance_is_the_sum_of_the_variances_of_pooled_channels(linear_network):
@@ -50,3 +51,29 @@ def test_the_network_stays_in_its_mode(network):
 
     assert all(module.training for module in student.modules())
     assert all(torch.equal(value, before[key]) for key, value in student.state_dict().items())
+
+
+def test_all_gaps_by_hand(network):
+    student, clean = network().eval(), torch.rand(20, 1, 8, 8)
+    moved = (clean + 0.2 * torch.randn(clean.shape)).clamp(0, 1)
+    before, after = (
+        student.outputs(images, (-1,)).features[-1].mean(dim=1).detach().double()
+        for images in (clean, moved)
+    )
+
+    found = gaps(student, clean, moved, batch_size=7)
+
+    covariances = [f.T.cov(correction=0) for f in (before, after)]
+    grams = [f.T @ f / 20 for f in (before, after)]
+    torch.testing.assert_close(
+        found.per_channel, covariances[1].diagonal() - covariances[0].diagonal()
+    )
+    assert found.variance == pytest.approx((covariances[1] - covariances[0]).trace().item())
+    for value, (a, b) in ((found.covariance, covariances), (found.gram, grams)):
+        assert value == pytest.approx(((b - a).norm() / a.norm()).item())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 8, 8), (3, 1, 8, 8)])
+def test_what_cannot_be_compared_is_refused(shape, network):
+    with pytest.raises(ValueError, match="the same images, at least two"):
+        gaps(network(), torch.rand(shape), torch.rand(shape[0] - 1, 1, 8, 8))

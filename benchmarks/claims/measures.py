@@ -1,0 +1,109 @@
+"""What is measured on every student, on the 300 test images of the digits."""
+
+from typing import Any
+
+from benchmarks.claims.plan import DIGITS, RADII, ROOT
+from trainables.attacks import AttackConfig, margin_objective
+from trainables.autoattack import AutoAttack, autoattack
+from trainables.config import TrialConfig, merge
+from trainables.data import Split
+from trainables.diagnostics.gaps import gaps
+from trainables.diagnostics.gradients import gradient_gap
+from trainables.diagnostics.linearity import empirical_bound
+from trainables.distillation import Distillation
+from trainables.evaluation import adversarial_images
+from trainables.models import Network
+from trainables.named_attacks import NAMED_ATTACKS
+from trainables.robustness import Accuracy, clean_flags, robust_flags
+from trainables.smoothing import SmoothingConfig, certify
+from trainables.teachers import load_teacher
+from trainables.threat import ThreatModel
+
+SEED = 7
+APGD = AutoAttack(parts=("apgd-ce", "apgd-t"))
+"""The white-box half of AutoAttack, which is what a network without masked gradients falls to."""
+
+
+SMOOTHING = SmoothingConfig(sigma=0.25, selection=64, samples=500)
+CERTIFIED_RADII = (0.0, 0.1, 0.2, 0.3, 0.5)
+BOUND_RADIUS = 0.05
+
+
+def the_teacher() -> Network:
+    """The one robust teacher of all runs."""
+    config = TrialConfig.model_validate(merge(DIGITS, {"method": {"name": "kd"}}))
+    teacher = load_teacher(config, ROOT / "teachers")
+    assert teacher is not None
+    return teacher
+
+
+def at(distillation: Distillation, epsilon: float) -> ThreatModel:
+    """The run's threat model at another radius."""
+    return ThreatModel(norm=distillation.config.threat.norm, epsilon=epsilon)
+
+
+def accuracy(distillation: Distillation) -> dict[str, Any]:
+    """Clean accuracy, and under 20 steps of 0.1 epsilon of margin and CE PGD at every radius."""
+    student, split = distillation.student, distillation.data.test
+    attacks = {"margin": "margin_pgd20_relative", "ce": "pgd20_relative"}
+    found: dict[str, Any] = {"clean": Accuracy.of(clean_flags(student, split)).share}
+    for name, preset in attacks.items():
+        for epsilon in RADII:
+            flags = robust_flags(
+                student, split, at(distillation, epsilon), NAMED_ATTACKS[preset], seed=SEED
+            )
+            found[f"{name}@{epsilon:g}"] = Accuracy.of(flags).share
+    return found
+
+
+def apgd(distillation: Distillation) -> dict[str, Any]:
+    """Accuracy under APGD-CE and APGD-T at the radius of training."""
+    student, split = distillation.student, distillation.data.test
+    result = autoattack(student, split, distillation.config.threat, APGD, seed=SEED)
+    return {"robust": Accuracy.of(result.robust).share, "warnings": list(result.warnings)}
+
+
+def standard_autoattack(distillation: Distillation) -> dict[str, Any]:
+    """Accuracy after each part of the whole AutoAttack, as a cascade."""
+    student, split = distillation.student, distillation.data.test
+    result = autoattack(student, split, distillation.config.threat, AutoAttack(), seed=SEED)
+    return {part: Accuracy.of(flags).share for part, flags in result.robust_after.items()}
+
+
+def features(distillation: Distillation) -> dict[str, Any]:
+    """Variance, covariance and Gram gaps under margin PGD at every radius."""
+    student, split = distillation.student, distillation.data.test
+    found: dict[str, Any] = {}
+    for epsilon in RADII:
+        moved = adversarial_images(
+            student,
+            split,
+            margin_objective,
+            at(distillation, epsilon),
+            AttackConfig(steps=20, step_size=0.1),
+            seed=SEED,
+        )
+        measured = gaps(student, split.images, moved)
+        found |= {f"{name}@{epsilon:g}": value for name, value in measured.scalars.items()}
+    return found
+
+
+def linearity(distillation: Distillation) -> dict[str, Any]:
+    """Input gradients against the teacher's, and the empirical bound at half the radius."""
+    student, teacher, split = distillation.student, the_teacher(), distillation.data.test
+    return {
+        **gradient_gap(student, teacher, split),
+        **empirical_bound(student, teacher, split, at(distillation, BOUND_RADIUS), seed=SEED),
+    }
+
+
+def certified(distillation: Distillation) -> dict[str, Any]:
+    """Certified accuracy in L2 under smoothing, at every radius of ``CERTIFIED_RADII``."""
+    return certificates(distillation.student, distillation.data.test)
+
+
+def certificates(network: Network, split: Split) -> dict[str, Any]:
+    """As ``certified``, of any network."""
+    found = certify(network, split, SMOOTHING, seed=SEED)
+    shares = {f"certified@{radius:g}": found.accuracy(radius) for radius in CERTIFIED_RADII}
+    return {**shares, "abstentions": found.abstentions}
