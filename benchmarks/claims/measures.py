@@ -43,12 +43,12 @@ def at(distillation: Distillation, epsilon: float) -> ThreatModel:
 
 
 def accuracy(distillation: Distillation) -> dict[str, Any]:
-    """Clean accuracy, and under 20 steps of 0.1 epsilon of margin and CE PGD at every radius."""
+    """Clean accuracy, under 20 steps of 0.1 epsilon of margin PGD at every radius, of CE PGD at one."""
     student, split = distillation.student, distillation.data.test
-    attacks = {"margin": "margin_pgd20_relative", "ce": "pgd20_relative"}
     found: dict[str, Any] = {"clean": Accuracy.of(clean_flags(student, split)).share}
-    for name, preset in attacks.items():
-        for epsilon in RADII:
+    attacks = (("margin", "margin_pgd20_relative", RADII), ("ce", "pgd20_relative", RADII[-1:]))
+    for name, preset, radii in attacks:
+        for epsilon in radii:
             flags = robust_flags(
                 student, split, at(distillation, epsilon), NAMED_ATTACKS[preset], seed=SEED
             )
@@ -89,11 +89,16 @@ def features(distillation: Distillation) -> dict[str, Any]:
 
 
 def linearity(distillation: Distillation) -> dict[str, Any]:
-    """Input gradients against the teacher's, and the empirical bound at half the radius."""
-    student, teacher, split = distillation.student, the_teacher(), distillation.data.test
+    """Input gradients against the teacher's, and the empirical bound, on 100 images."""
+    student, teacher = distillation.student, the_teacher()
+    split = Split(
+        *(part[:100] for part in (distillation.data.test.images, distillation.data.test.labels))
+    )
     return {
         **gradient_gap(student, teacher, split),
-        **empirical_bound(student, teacher, split, at(distillation, BOUND_RADIUS), seed=SEED),
+        **empirical_bound(
+            student, teacher, split, at(distillation, BOUND_RADIUS), steps=20, seed=SEED
+        ),
     }
 
 
