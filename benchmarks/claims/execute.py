@@ -60,19 +60,32 @@ def write(path: Path, content: Measured) -> None:
 
 
 def execute(
-    runs: Iterable[Run], root: Path, measures: Mapping[str, Measure], *, workers: int
+    runs: Iterable[Run],
+    root: Path,
+    measures_of: Callable[[Run], Mapping[str, Measure]],
+    *,
+    workers: int,
 ) -> None:
-    """Train and measure all runs in processes of one thread each; a stopped one goes on."""
-    unique = {run.folder(root): run for run in runs}
-    first = next(iter(unique.values()))
+    """Train and measure all runs in processes of one thread each; a stopped one goes on.
+
+    A run that two groups share is trained once and gets the measures of both.
+    """
+    unique: dict[Path, tuple[Run, dict[str, Measure]]] = {}
+    for run in runs:
+        _, wanted = unique.setdefault(run.folder(root), (run, {}))
+        wanted.update(measures_of(run))
+    first, _ = next(iter(unique.values()))
     prepare_teacher(first.config, root / "teachers")
     prepare_teacher(first.config.clean_teacher_trial(), root / "teachers")
     # a run that begins with another's student comes after it: two processes must not train it twice
-    waves = ([r for r in unique.values() if (r.after is None) == early] for early in (True, False))
+    waves = (
+        [(run, wanted) for run, wanted in unique.values() if (run.after is None) == early]
+        for early in (True, False)
+    )
     begun, done = time.perf_counter(), 0
     with ProcessPoolExecutor(workers) as pool:
         for wave in waves:
-            pending = {pool.submit(measure, run, root, measures): run for run in wave}
+            pending = {pool.submit(measure, run, root, wanted): run for run, wanted in wave}
             for future in as_completed(pending):
                 future.result()
                 done += 1

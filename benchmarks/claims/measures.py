@@ -43,7 +43,7 @@ def at(distillation: Distillation, epsilon: float) -> ThreatModel:
 
 
 def accuracy(distillation: Distillation) -> dict[str, Any]:
-    """Clean accuracy, under 20 steps of 0.1 epsilon of margin PGD at every radius, of CE PGD at one."""
+    """Clean accuracy, and under 20 steps of 0.1 epsilon: margin PGD at every radius, CE at one."""
     student, split = distillation.student, distillation.data.test
     found: dict[str, Any] = {"clean": Accuracy.of(clean_flags(student, split)).share}
     attacks = (("margin", "margin_pgd20_relative", RADII), ("ce", "pgd20_relative", RADII[-1:]))

@@ -119,7 +119,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "AT + cov": variance_gap(BETA),
 }
 LAMBDAS = (0.01, 0.03, 0.1, 0.3, 1.0)
-BATCHES = (10, 25, 50, 100, 200)
+BATCHES = (25, 50, 100, 200)
 BATCH_TERMS: dict[str, dict[str, Any]] = {
     "AT": AT,
     "AT + cov": variance_gap(BETA),
