@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from trainables.autoattack_parts import PART_NAMES, PARTS, Part, survivors
 from trainables.autoattack_state import Progress
-from trainables.config import fingerprint
 from trainables.data import Split
 from trainables.evaluation import correct
-from trainables.frozen import Frozen
+from trainables.frozen import Frozen, fingerprint
 from trainables.models import Network
 from trainables.named_attacks import ball
 from trainables.threat import ThreatModel

@@ -3,8 +3,6 @@
 It is what a trial gets, MLflow logs, ``tuner export`` writes and ``tuner train`` reads.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
@@ -20,6 +18,7 @@ from trainables.conventions import merge as merge
 from trainables.data import DataConfig
 from trainables.early_stopping import EarlyStoppingConfig
 from trainables.frozen import Frozen
+from trainables.frozen import fingerprint as fingerprint
 from trainables.methods import METHODS, Method
 from trainables.models import check_architecture
 from trainables.optimizer import OptimizerConfig as OptimizerConfig
@@ -232,9 +231,3 @@ def override(base: TrialConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:
         default = TrialConfig.model_validate(plain).model_dump(mode="json")
         values = for_another_method(values, name, default)
     return merge(values, overrides)
-
-
-def fingerprint(settings: Frozen) -> str:
-    """First 16 hex digits of the SHA-256 of the settings as canonical JSON."""
-    canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -201,13 +201,12 @@ class Distillation:
         }
 
     def _validate(self, network: Network) -> Metrics:
-        config = self.config.validation
         return validate(
             network,
             self.data.validation,
             self.config.threat,
-            config,
-            cross_entropy=config.cross_entropy_too(finished=self.finished),
+            self.config.validation,
+            finished=self.finished,
         )
 
     def _best_network(self) -> Network:

@@ -1,5 +1,8 @@
 """The base of everything that a user can write down: immutable, validated, nothing unknown."""
 
+import hashlib
+import json
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -13,3 +16,9 @@ class Frozen(BaseModel):
         validate_default=True,
         protected_namespaces=(),
     )
+
+
+def fingerprint(settings: Frozen) -> str:
+    """First 16 hex digits of the SHA-256 of the settings as canonical JSON."""
+    canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

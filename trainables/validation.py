@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from trainables.attacks import AttackConfig, cross_entropy_objective, margin_objective
+from trainables.autoattack import AutoAttack, autoattack
 from trainables.data import Split
 from trainables.diagnostics import variance_gap
 from trainables.evaluation import accuracy_under, adversarial_images, clean_accuracy
@@ -27,6 +28,12 @@ class ValidationConfig(Frozen):
     cross_entropy: Literal["always", "last_epoch", "never"] = Field(
         "last_epoch",
         description="when val/pgd20_accuracy (the same attack on cross-entropy) is measured too",
+    )
+    apgd_images: int = Field(
+        0,
+        ge=0,
+        description="validation images that face APGD-CE and APGD-T, the white-box half of "
+        "AutoAttack, after the last epoch (val/apgd_accuracy); 0: none",
     )
     masking_alarm: float = Field(
         0.05,
@@ -64,7 +71,7 @@ def validate(
     threat: ThreatModel,
     config: ValidationConfig,
     *,
-    cross_entropy: bool,
+    finished: bool,
 ) -> Metrics:
     """Accuracies in [0, 1] and what may be wrong with them.
 
@@ -73,14 +80,15 @@ def validate(
         split: validation images.
         threat: norm and radius of the attack.
         config: its strength.
-        cross_entropy: whether the same attack is run on the cross-entropy, too.
+        finished: whether this is the last time, when the costlier attacks run, too.
 
     Returns:
         ``val/clean_accuracy``, ``val/robust_accuracy`` (margin PGD), ``val/variance_gap``
-        (relative), ``val/count``; with ``cross_entropy`` also ``val/pgd<steps>_accuracy`` and
-        ``val/masking_alarm``, 1 where that attack leaves too much more.
+        (relative), ``val/count``; with the attack on the cross-entropy also
+        ``val/pgd<steps>_accuracy`` and ``val/masking_alarm``, 1 where that attack leaves too much
+        more; at the end ``val/apgd_accuracy`` and ``val/apgd_count``, if asked for.
     """
-    size = config.batch_size
+    size, cross_entropy = config.batch_size, config.cross_entropy_too(finished=finished)
     attacked = {
         objective: adversarial_images(
             network, split, objective, threat, config.attack, seed=VALIDATION_SEED, batch_size=size
@@ -98,4 +106,16 @@ def validate(
         weaker = accuracy_under(network, split, attacked[cross_entropy_objective], size)
         metrics[f"val/pgd{config.attack.steps}_accuracy"] = weaker
         metrics["val/masking_alarm"] = float(weaker - robust > config.masking_alarm)
+    if finished and config.apgd_images:
+        metrics |= _apgd(network, split, threat, config.apgd_images)
     return metrics
+
+
+def _apgd(network: Network, split: Split, threat: ThreatModel, images: int) -> Metrics:
+    few = Split(split.images[:images], split.labels[:images])
+    attack = AutoAttack(parts=("apgd-ce", "apgd-t"))
+    robust = autoattack(network, few, threat, attack, seed=VALIDATION_SEED).robust
+    return {
+        "val/apgd_accuracy": robust.double().mean().item(),
+        "val/apgd_count": float(len(robust)),
+    }

@@ -16,7 +16,6 @@ PUBLISHED = {
     "RSLAD": 52.13,
     "AdaAD": 52.79,
     "AdaIAD": 52.88,
-    "PGD-AT + IGDM": 49.63,
     "ARD + IGDM": 50.20,
     "RSLAD + IGDM": 53.10,
     "AdaAD + IGDM": 54.02,
