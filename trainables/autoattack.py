@@ -128,7 +128,7 @@ def autoattack(
     Raises:
         ValueError: if ``state`` belongs to another run, or a part cannot work on these images.
     """
-    progress = Progress(state, identity(network, split, threat, attack, seed=seed))
+    progress = Progress(state, identity(network, split, threat, attack, seed))
     size = attack.chunk_size
     chunks = zip(torch.split(split.images, size), torch.split(split.labels, size), strict=True)
     with undisturbed(network):
@@ -176,8 +176,8 @@ def _attack_chunk(
     return flags
 
 
-def identity(
-    network: nn.Module, split: Split, threat: ThreatModel, attack: AutoAttack, *, seed: int
+def identity(  # noqa: PLR0917 - what is attacked, then with what
+    network: nn.Module, split: Split, threat: ThreatModel, attack: AutoAttack, seed: int
 ) -> str:
     """Fingerprint of all that decides the flags: weights, normalisation, images, settings, seed."""
     digest = hashlib.sha256(f"{network}".encode())
