@@ -7,6 +7,7 @@ asked 60 times instead of 5000: what is tested is our handling, not its strength
 import copy
 import logging
 import random
+import sys
 from itertools import pairwise
 
 import pytest
@@ -44,10 +45,10 @@ class Stored(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.logits = nn.Parameter(torch.tensor([[1.0, 0.0, 0.0, 0.0]]))
+        self.logits = nn.Parameter(torch.eye(4)[:1])
 
     def forward(self, images):
-        return self.logits.expand(len(images), 4) + 0 * images.flatten(1)[:, :1]
+        return self.logits[: len(images)]
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +280,7 @@ def test_the_network_its_gradients_and_the_worlds_randomness_are_left_alone(stud
 
 def test_square_does_not_write_into_the_network():
     network, attack = Stored(), AutoAttack(parts=("square",), square_queries=5)
-    split = Split(torch.rand(2, 1, 5, 5), torch.zeros(2, dtype=torch.int64))
+    split = Split(torch.rand(1, 1, 5, 5), torch.tensor([0]))
 
     autoattack(network, split, THREAT, attack, seed=0)
 
@@ -307,6 +308,13 @@ def test_square_under_l2_needs_five_pixels(linear_network):
 
     with pytest.raises(ValueError, match="at least 5 x 5 pixels, got 2 x 2"):
         autoattack(network, split, threat, QUICK, seed=0)
+
+
+def test_a_machine_without_the_library_is_told(student, split, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyautoattack", None)
+
+    with pytest.raises(ValueError, match="pip install pyautoattack"):
+        autoattack(student, split, THREAT, QUICK, seed=0)
 
 
 def test_a_part_may_be_named_once():
