@@ -93,6 +93,12 @@ def test_flags_equal_a_direct_run_of_the_library(student, split, norm, epsilon):
     assert 0 < ours.sum() < len(split)
 
 
+def test_no_two_chunks_share_their_randomness():
+    seeds = {chunk_seed(seed, chunk) for seed in range(5) for chunk in range(100)}
+
+    assert len(seeds) == 500
+
+
 def test_every_chunk_is_a_direct_run_under_its_own_seed(student, split):
     attack = QUICK.model_copy(update={"chunk_size": 10})
 

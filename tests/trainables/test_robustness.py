@@ -78,6 +78,16 @@ def test_an_accuracy_keeps_its_counts_and_its_interval():
     assert accuracy.interval == pytest.approx((0.5958, 0.9821), abs=1e-4)
 
 
+def test_an_attack_cannot_win_an_image_for_the_network(linear_network):
+    network = linear_network(torch.eye(4)[:2])
+    images = torch.tensor([0.5, 0.52, 0.0, 0.0]).view(1, 1, 2, 2).repeat(20, 1, 1, 1)
+    split = Split(images, torch.zeros(20, dtype=torch.int64))  # wrong, and easily turned right
+
+    flags = robust_flags(network, split, THREAT, NAMED_ATTACKS["kl_pgd20_relative"], seed=0)
+
+    assert not flags.any()
+
+
 def test_nothing_robust_is_wrong_clean(trained, split):
     flags = robust_flags(trained, split, THREAT, RELATIVE, seed=0)
 

@@ -28,15 +28,23 @@ def condition(network):
     )
 
 
+@pytest.fixture(autouse=True)
+def tf32(monkeypatch):
+    """On, as PyTorch has it for convolutions, so that switching it off is seen."""
+    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "tf32")
+    monkeypatch.setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32")
+
+
 def test_inside_it_is_in_eval_mode_frozen_and_in_plain_float32(mixed):
     with undisturbed(mixed):
         inside = (
             any(module.training for module in mixed.modules()),
             any(parameter.requires_grad for parameter in mixed.parameters()),
             torch.backends.cudnn.conv.fp32_precision,
+            torch.backends.cuda.matmul.fp32_precision,
         )
 
-    assert inside == (False, False, "ieee")
+    assert inside == (False, False, "ieee", "ieee")
 
 
 def test_autocast_around_it_does_not_reach_inside(mixed):
