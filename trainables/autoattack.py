@@ -13,7 +13,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from trainables.autoattack_parts import PART_NAMES, PARTS, Part, survivors
+from trainables.autoattack_parts import PART_NAMES, PARTS, Part, is_installed, survivors
 from trainables.autoattack_state import Progress
 from trainables.data import Split
 from trainables.evaluation import correct
@@ -125,9 +125,12 @@ def autoattack(
         state: a file in which to keep what is found; a run that was stopped goes on from it.
 
     Raises:
-        ValueError: if ``state`` belongs to another run, or a part cannot work on these images.
+        ValueError: if ``state`` belongs to another run, a part cannot work on these images, or the
+            library is not installed.
     """
-    progress = Progress(state, identity(network, split, threat, attack, seed=seed))
+    if not is_installed():
+        raise ValueError("AutoAttack needs a package: pip install pyautoattack==0.2.0")
+    progress = Progress(state, identity(network, split, threat, attack, seed))
     size = attack.chunk_size
     chunks = zip(torch.split(split.images, size), torch.split(split.labels, size), strict=True)
     with undisturbed(network):
@@ -175,8 +178,8 @@ def _attack_chunk(
     return flags
 
 
-def identity(
-    network: nn.Module, split: Split, threat: ThreatModel, attack: AutoAttack, *, seed: int
+def identity(  # noqa: PLR0917 - what is attacked, then with what
+    network: nn.Module, split: Split, threat: ThreatModel, attack: AutoAttack, seed: int
 ) -> str:
     """Fingerprint of all that decides the flags: weights, normalisation, images, settings, seed."""
     digest = hashlib.sha256(f"{network}".encode())
@@ -184,6 +187,7 @@ def identity(
     for name, values in {**named, "images": split.images, "labels": split.labels}.items():
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
         digest.update(values.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-    settings = (fingerprint(threat), fingerprint(attack), seed, version("pyautoattack"))
+    library = version("pyautoattack") if is_installed() else None
+    settings = (fingerprint(threat), fingerprint(attack), seed, library)
     digest.update(repr(settings).encode())
     return digest.hexdigest()[:16]

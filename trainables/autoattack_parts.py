@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
@@ -31,6 +32,11 @@ DLR_CLASSES = 4
 
 SQUARE_L2_PIXELS = 5
 """Square's first L2 step cuts the image into five rows."""
+
+
+def is_installed() -> bool:
+    """Whether the library is there; a machine that only trains may lack it."""
+    return find_spec("pyautoattack") is not None
 
 
 class NonFiniteLogitsError(ArithmeticError):
@@ -120,7 +126,7 @@ def _run(
 def _library(
     model: nn.Module, images: Tensor, *, threat: ThreatModel, seed: int, square_queries: int
 ) -> Any:
-    from pyautoattack import AutoAttack  # not everywhere where trainables is
+    from pyautoattack import AutoAttack  # heavy, and not everywhere where trainables is
 
     norm: Literal["Linf", "L2"] = "Linf" if threat.norm == "linf" else "L2"
     library = AutoAttack(

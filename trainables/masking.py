@@ -18,7 +18,7 @@ ZERO_GRADIENTS = 0.01
 """Share of images that may have no gradient at all."""
 
 SCALE_GAIN = 0.02
-"""Accuracy that cross-entropy PGD may lose when the logits are only rescaled."""
+"""Accuracy that cross-entropy PGD may take in addition when the logits are made smaller."""
 
 LOSS_GAP = 0.05
 """Accuracy by which cross-entropy PGD may be weaker than margin PGD."""
@@ -100,19 +100,20 @@ def gradients_exist(without: Accuracy) -> Gate:
 
 
 def logit_scale(cross_entropy: Mapping[float, Accuracy], margin: Mapping[float, Accuracy]) -> Gate:
-    """Rescaled logits, which change no prediction, do not change what PGD finds.
+    """The logits are not so large that they blind cross-entropy PGD.
 
-    Cross-entropy PGD may be blinded by a larger scale; it is the network's own scale that must not
-    blind it. Margin PGD must not notice at all.
+    Smaller logits, which change no prediction, must not let cross-entropy PGD find much more.
+    Larger ones may: of a network that is hardly sure of anything, cross-entropy is a poor attack,
+    but that hides nothing from the margin. Margin PGD must not notice any factor at all.
 
     Args:
         cross_entropy: what cross-entropy PGD leaves, by factor on the logits; 1 is among them.
         margin: likewise for margin PGD.
     """
-    own, lowest = cross_entropy[1.0], min(cross_entropy.values(), key=lambda a: a.correct)
-    hidden = own.correct - lowest.correct
+    own = cross_entropy[1.0]
+    lowest = min(left.correct for factor, left in cross_entropy.items() if factor <= 1)
     spread = max(a.correct for a in margin.values()) - min(a.correct for a in margin.values())
-    passed = hidden <= tolerance(SCALE_GAIN, own.total) and spread <= 1
+    passed = own.correct - lowest <= tolerance(SCALE_GAIN, own.total) and spread <= 1
     numbers = ", ".join(f"{a} at {factor:.3g}" for factor, a in sorted(cross_entropy.items()))
     return Gate(
         "logit scale hides nothing",
@@ -132,17 +133,18 @@ def losses_agree(cross_entropy: Accuracy, margin: Accuracy) -> Gate:
     )
 
 
-def black_box_is_weaker(white: Accuracy, both: Accuracy, queries: int) -> Gate:
+def black_box_is_weaker(white: Accuracy, both: Accuracy, queries: int, *, where: str = "") -> Gate:
     """Square, which asks for no gradient, breaks hardly anything that gradients did not.
 
     Args:
         white: what gradient attacks leave.
         both: what Square leaves of those.
         queries: of Square, per image.
+        where: the attack or ball, where it needs to be told apart.
     """
     found = white.correct - both.correct
     return Gate(
-        "black box finds nothing new",
+        f"black box finds nothing new{f', {where}' if where else ''}",
         found <= tolerance(SQUARE_GAP, white.total),
         f"Square ({queries} queries) breaks {found} of the {white.correct} images that gradient "
         f"attacks left of {white.total}",

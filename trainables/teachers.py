@@ -56,7 +56,12 @@ def prepare_teacher(config: TrialConfig, directory: Path) -> PreparedTeacher:
         clean, robust = _measure(network, config)
         _refuse_other_than_promised(_teacher_of(config), clean)
         measured = {"clean_accuracy": clean, "robust_accuracy": robust}
-        save_atomically({"model": network.model.state_dict(), "measured": measured}, path)
+        content = {
+            "config": config.teacher_trial().model_dump(mode="json"),
+            "model": network.model.state_dict(),
+            "measured": measured,
+        }
+        save_atomically(content, path)
     measured = read_checkpoint(path)["measured"]
     return PreparedTeacher(
         path, measured["clean_accuracy"], measured["robust_accuracy"], trained_now

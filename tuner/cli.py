@@ -53,6 +53,13 @@ class Split(StrEnum):
     test = "test"
 
 
+class Norm(StrEnum):
+    """How the size of a perturbation is measured."""
+
+    linf = "linf"
+    l2 = "l2"
+
+
 StudyArgument = Annotated[str, typer.Argument(help="A study file, or a shipped study.")]
 StudyDir = Annotated[Path, typer.Argument(help="A study's directory, runs/<name>.")]
 Address = Annotated[
@@ -154,14 +161,48 @@ def train(
 @app.command()
 def evaluate(
     target: Annotated[
-        Path, typer.Argument(help="A checkpoint.pt, or a folder that holds one (a trial's).")
+        Path, typer.Argument(help="A checkpoint, its folder, or a trial's YAML file once trained.")
     ],
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(help="pgd20, autoattack, pgd:loss=margin,steps=50,step=2/255 …; repeatable."),
+    ] = None,
+    epsilon: Annotated[
+        str | None, typer.Option(help="Radii: 2/255,4/255,8/255; default: the config's.")
+    ] = None,
+    norm: Annotated[Norm | None, typer.Option(help="Default: the config's.")] = None,
     split: Annotated[Split, typer.Option(help="Which images.")] = Split.test,
+    images: Annotated[int | None, typer.Option(min=1, help="First N only; default: all.")] = None,
+    gates: Annotated[bool, typer.Option(help="Look for masked gradients.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random start.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder; default: evaluation, beside the checkpoint.")
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="Of weights that were not trained here.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Data set of such weights.")] = None,
+    normalize: Annotated[
+        bool | None, typer.Option(help="Whether such weights expect standardised images.")
+    ] = None,
 ) -> None:
-    """Measure a trained student: clean, and under margin and cross-entropy attacks."""
-    from tuner.commands import evaluate_checkpoint
+    """Measure a network against attacks; say how sure that is, and whether to believe it."""
+    from tuner.evaluation_target import Foreign
+    from tuner.evaluation_verb import evaluate_and_show
 
-    evaluate_checkpoint(target, split.value, console)
+    evaluate_and_show(
+        target,
+        Foreign(architecture, data, normalize),
+        attack or [],
+        epsilon,
+        norm=norm.value if norm else None,
+        split=split.value,
+        images=images,
+        gates=gates,
+        seed=seed,
+        output=output,
+        console=console,
+    )
 
 
 @app.command()

@@ -56,18 +56,6 @@ def train_config(config: Path, output: Path, teachers: Path, console: Console) -
     console.print(f"student: {output / 'checkpoint.pt'}", soft_wrap=True)
 
 
-def evaluate_checkpoint(target: Path, split: str, console: Console) -> None:
-    """Measure a student that was trained here."""
-    from trainables.single import evaluate
-
-    path = target / "checkpoint.pt" if target.is_dir() else target
-    trial, measured = evaluate(path, split)
-    console.print(f"{trial.student.architecture}, {path}", soft_wrap=True)
-    for name, value in measured.items():
-        shown = f"{value:.2%}" if name.endswith("accuracy") else f"{value:g}"
-        console.print(f"  {name:<28} {shown}")
-
-
 def open_ui(
     directory: StudyDirectory, port: int | None, tracking_uri: str | None, console: Console
 ) -> None:

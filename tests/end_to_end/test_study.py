@@ -121,8 +121,10 @@ def test_a_trained_student_is_measured_on_the_test_split(finished):
     result = tuner(folder, "evaluate", "runs/digits/trials/0001")
 
     assert result.returncode == 0, result.stderr
-    assert "test/clean_accuracy" in result.stdout
-    assert "300" in result.stdout
+    assert "accuracy in % on 300 test images of digits" in result.stdout
+    assert "verdict: " in result.stdout
+    plot = folder / result.stdout.splitlines()[-1].removeprefix("plot: ")
+    assert plot.is_file()
 
 
 @pytest.mark.parametrize("reports_before_the_kill", [0, 9])

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from trainables.config import TrialConfig
 from trainables.distillation import build_network
 from trainables.teachers import load_teacher, prepare_teacher, teacher_path
 
@@ -43,7 +44,14 @@ def test_training_it_again_gives_the_same_weights(taught, tmp_path):
     first = torch.load(prepare_teacher(taught, tmp_path / "a").path)
     second = torch.load(prepare_teacher(taught, tmp_path / "b").path)
 
-    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(first["model"], second["model"], rtol=0, atol=0)
+    assert first["measured"] == second["measured"]
+
+
+def test_the_file_says_how_it_was_trained(taught, tmp_path):
+    content = torch.load(prepare_teacher(taught, tmp_path).path)
+
+    assert TrialConfig.model_validate(content["config"]) == taught.teacher_trial()
 
 
 def test_what_makes_no_difference_to_the_teacher_does_not_change_its_place(taught, trial, tmp_path):

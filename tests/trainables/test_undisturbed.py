@@ -1,0 +1,72 @@
+import copy
+
+import pytest
+import torch
+
+from trainables.undisturbed import undisturbed
+
+
+@pytest.fixture
+def mixed(trained):
+    """In train mode, with one BatchNorm and one weight frozen and a gradient lying about."""
+    student = copy.deepcopy(trained).train()
+    student.model.blocks[0].bn1.eval()
+    student.model.fc.weight.requires_grad_(False)
+    student.model.fc.bias.grad = torch.ones(10)
+    return student
+
+
+def condition(network):
+    """Everything that a measurement could disturb."""
+    return (
+        {key: value.tolist() for key, value in network.state_dict().items()},
+        [module.training for module in network.modules()],
+        [parameter.requires_grad for parameter in network.parameters()],
+        [p.grad is not None and p.grad.tolist() for p in network.parameters()],
+        torch.backends.cudnn.conv.fp32_precision,
+        torch.backends.cuda.matmul.fp32_precision,
+    )
+
+
+@pytest.fixture(autouse=True)
+def tf32(monkeypatch):
+    """On, as PyTorch has it for convolutions, so that switching it off is seen."""
+    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "tf32")
+    monkeypatch.setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32")
+
+
+def test_inside_it_is_in_eval_mode_frozen_and_in_plain_float32(mixed):
+    with undisturbed(mixed):
+        inside = (
+            any(module.training for module in mixed.modules()),
+            any(parameter.requires_grad for parameter in mixed.parameters()),
+            torch.backends.cudnn.conv.fp32_precision,
+            torch.backends.cuda.matmul.fp32_precision,
+        )
+
+    assert inside == (False, False, "ieee", "ieee")
+
+
+def test_autocast_around_it_does_not_reach_inside(mixed):
+    with torch.autocast("cpu", dtype=torch.bfloat16), undisturbed(mixed):
+        logits = mixed(torch.rand(2, 1, 8, 8))
+
+    assert logits.dtype == torch.float32
+
+
+def test_afterwards_everything_is_as_it_was(mixed):
+    before = condition(mixed)
+
+    with undisturbed(mixed):
+        mixed(torch.rand(2, 1, 8, 8)).sum()
+
+    assert condition(mixed) == before
+
+
+def test_after_an_exception_too(mixed):
+    before = condition(mixed)
+
+    with pytest.raises(RuntimeError, match="out of memory"), undisturbed(mixed):
+        raise RuntimeError("out of memory")
+
+    assert condition(mixed) == before
