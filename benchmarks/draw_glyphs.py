@@ -1,14 +1,14 @@
-"""Contact sheets of the data set `glyphs`: ten classes by twelve images, and a hundred classes.
+"""Contact sheets of the data set `glyphs`: ten images of ten classes, one of a hundred classes.
 
-python benchmarks/draw_glyphs.py docs/images/glyphs.png
+python benchmarks/draw_glyphs.py docs/images/glyphs.png --colours 128 --zoom 2
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.image import imsave
 from numpy.typing import NDArray
+from PIL import Image
 
 from trainables.glyphs import generate
 
@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path, help="PNG to write")
     parser.add_argument("--zoom", type=int, default=1, help="pixels of the PNG per pixel")
+    parser.add_argument("--colours", type=int, help="of a palette, for a smaller file")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     ten, _ = generate(100, 10, arguments.seed)
@@ -33,8 +34,11 @@ def main() -> None:
     left, right = sheet(ten, 10), sheet(hundred, 10)
     between = np.full((len(left), 12, 3), 255, dtype=np.uint8)
     both = np.concatenate([left, between, right], axis=1)
-    zoomed = both.repeat(arguments.zoom, axis=0).repeat(arguments.zoom, axis=1)
-    imsave(arguments.path, zoomed)
+    picture = Image.fromarray(both)
+    if arguments.colours:
+        picture = picture.quantize(arguments.colours, dither=Image.Dither.NONE)
+    zoomed = picture.resize((picture.width * arguments.zoom, picture.height * arguments.zoom), 0)
+    zoomed.save(arguments.path, optimize=True)
     print(f"{arguments.path}: {arguments.path.stat().st_size / 1000:.0f} kB")
 
 

@@ -1,6 +1,7 @@
 """Images and labels from a seed."""
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from trainables.glyphs.outlines import OUTLINES
@@ -49,9 +50,15 @@ def _labels(first: int, count: int, classes: int) -> NDArray[np.int64]:
 
 
 def _chunk(first: int, classes: int, seed: int) -> NDArray[np.uint8]:
-    random = np.random.Generator(np.random.PCG64([VERSION, seed, classes, first]))
-    labels = _labels(first, CHUNK, classes)
-    free_marks = random.integers(0, len(MARKS), CHUNK)
-    marks = free_marks if classes <= len(OUTLINES) else labels // len(OUTLINES)
-    scene = draw(labels % len(OUTLINES), marks, random)
+    random = Generator(np.random.PCG64([VERSION, seed, classes, first]))
+    scene = draw(*parts(_labels(first, CHUNK, classes), classes, random), random)
     return np.rint(scene * 255).astype(np.uint8)
+
+
+def parts(
+    labels: NDArray[np.int64], classes: int, random: Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the outline and of the mark that each label asks for, or chance where none."""
+    free = random.integers(0, len(MARKS), len(labels))
+    marks = free if classes <= len(OUTLINES) else labels // len(OUTLINES)
+    return labels % len(OUTLINES), marks

@@ -39,7 +39,8 @@ def stored(
 def _read(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     """Images and labels, or None where there is no such file or none that can be trusted."""
     try:
-        with np.load(path) as file:  # checks the zip's CRC-32 of every array, loads no objects
+        # checks the zip's CRC-32 of every array, and loads no objects
+        with path.open("rb") as opened, np.load(opened) as file:
             images, labels = file["images"], file["labels"]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         return None
