@@ -10,7 +10,7 @@ Floats = NDArray[np.float32]
 SIDE = 32
 """Height and width of an image in pixels."""
 
-NUM_BEHIND, NUM_BEFORE = 5, 2
+NUM_BEHIND, NUM_BEFORE = 4, 1
 """Most strokes behind and before the shape."""
 
 
@@ -44,12 +44,12 @@ def draw(outline: NDArray[np.int64], mark: NDArray[np.int64], random: Generator)
 def _palette(count: int, random: Generator) -> tuple[Floats, Floats]:
     """Colours of ground and figure, from hardly to clearly different."""
     ground = surfaces.colours(count, random)
-    return ground, surfaces.contrasting(ground, random, 0.12, 0.55)
+    return ground, surfaces.contrasting(ground, random, 0.18, 0.6)
 
 
 def _textured(colour: Floats, random: Generator) -> Floats:
     """Surfaces ``(images, 3, side, side)`` around a colour."""
-    amplitude = random.uniform(0.02, 0.14, (len(colour), 1, 1, 1))
+    amplitude = random.uniform(0.01, 0.1, (len(colour), 1, 1, 1))
     tint = random.normal(0, 0.4, (len(colour), 3, 1, 1)) + random.choice(
         [-1, 1], (len(colour), 1, 1, 1)
     )
@@ -68,14 +68,14 @@ def _pixels(count: int) -> tuple[Floats, Floats]:
 def _pose(count: int, random: Generator) -> tuple[Floats, Floats, Floats]:
     """Pixels in the shape's own frame, and the width of a pixel there.
 
-    Shifted by up to 4 pixels, turned by up to 20 degrees, sheared, stretched; 8 to 12.5 pixels per
-    unit of length.
+    Shifted by up to 4 pixels, turned by up to 20 degrees, sheared, stretched; a unit of length is
+    8.5 to 12.5 pixels.
     """
     shift = random.uniform(-4, 4, (2, count, 1, 1))
     angle = np.deg2rad(random.uniform(-20, 20, (count, 1, 1)))
     shear = random.uniform(-0.2, 0.2, (count, 1, 1))
     stretch = np.exp(random.uniform(-0.15, 0.15, (count, 1, 1)))
-    scale = random.uniform(8, 12.5, (count, 1, 1))
+    scale = random.uniform(8.5, 12.5, (count, 1, 1))
     across, up = _pixels(count)
     across, up = across - shift[0], up - shift[1]
     turned_x = np.cos(angle) * across + np.sin(angle) * up
