@@ -1,6 +1,6 @@
 """Contact sheets of the data set `glyphs`: ten images of ten classes, one of a hundred classes.
 
-python benchmarks/draw_glyphs.py docs/images/glyphs.png --colours 128 --zoom 2
+PYTHONPATH=. python benchmarks/draw_glyphs.py docs/images/glyphs.png --colours 128 --zoom 2
 """
 
 import argparse
