@@ -1,28 +1,45 @@
 """Data sets, their splits, and batches that live on the device."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple, Self
 
-import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn import functional as F
 
+from trainables import glyphs
 from trainables.frozen import Frozen
 from trainables.spelling import unknown
+from trainables.splits import Data as Data
+from trainables.splits import Split as Split
+from trainables.splits import from_grey_levels, hold_out
+
+FEWEST_IMAGES_PER_CLASS = 20
+"""With fewer, a split may lack a class."""
 
 
 class DataConfig(Frozen):
     """Which images, and how they are split."""
 
     name: str = Field("digits", description="data set; see trainables.data.DATASETS")
+    classes: int = Field(
+        10,
+        ge=2,
+        description="number of classes. digits: 2 to 10, the first so many digits. glyphs: 2 to "
+        "10, the outlines, whatever mark is inside; 11 to 100, pairs of outline and mark",
+    )
+    images: int | None = Field(
+        None,
+        description="number of images in all three splits together, the first so many of the data "
+        "set, split in the same proportions; at least 20 per class; default: all",
+    )
     root: Path = Field(
-        Path("~/.cache/robust-distillation"), description="folder for downloads; unused by 'digits'"
+        Path("~/.cache/robust-distillation"),
+        description="folder for what is downloaded or drawn; unused by 'digits'",
     )
     split_seed: int = Field(
         0, ge=0, description="seed of the split by class; part of the data's identity"
@@ -44,91 +61,95 @@ class DataConfig(Frozen):
             raise ValueError(unknown("data set", name, DATASETS))
         return name
 
-
-@dataclass(frozen=True)
-class Split:
-    """Images ``(count, channels, height, width)`` in [0, 1] and labels ``(count,)``, int64."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device) -> "Split":
-        """The same split on a device."""
-        return Split(self.images.to(device), self.labels.to(device))
-
-
-@dataclass(frozen=True)
-class Data:
-    """Three disjoint splits.
-
-    Training and search see the first two; the test split is opened by verify and evaluate.
-    """
-
-    train: Split
-    validation: Split
-    test: Split
-    num_classes: int
+    @model_validator(mode="after")
+    def _there_is_so_much(self) -> Self:
+        dataset, classes = DATASETS[self.name], self.classes
+        if classes > dataset.max_classes:
+            raise ValueError(
+                f"classes of data set {self.name!r} must be from 2 to {dataset.max_classes}, "
+                f"got {classes}"
+            )
+        fewest = FEWEST_IMAGES_PER_CLASS * classes
+        if self.images is not None and not fewest <= self.images <= dataset.num_images(classes):
+            raise ValueError(
+                f"images of data set {self.name!r} with {classes} classes must be from {fewest} "
+                f"to {dataset.num_images(classes)}, got {self.images}"
+            )
+        return self
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """``(channels, height, width)``."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
-
-    @property
-    def mean(self) -> list[float]:
-        """Mean of the training images per channel."""
-        return self.train.images.mean(dim=(0, 2, 3)).tolist()
-
-    @property
-    def std(self) -> list[float]:
-        """Standard deviation of the training images per channel."""
-        return self.train.images.std(dim=(0, 2, 3)).tolist()
+    def num_images(self) -> int:
+        """Images in all three splits together."""
+        return self.images or DATASETS[self.name].num_images(self.classes)
 
 
 def _digits(config: DataConfig) -> Data:
     """scikit-learn's 1,797 digits of 8x8 pixels: 1,200 train, 297 validation, 300 test."""
-    digits = load_digits()
-    images = (digits.images / 16).astype(np.float32)[:, None]
-    return _split_by_class(images, digits.target, validation=297, test=300, seed=config.split_seed)
+    digits, count = load_digits(n_class=config.classes), config.num_images
+    levels, labels = digits.images[:count, None], digits.target[:count]
+    rest, test = hold_out(labels, round(count * 300 / 1797), seed=config.split_seed)
+    train, validation = hold_out(labels[rest], round(count * 297 / 1797), seed=config.split_seed)
+    return Data(
+        train=from_grey_levels(levels[rest[train]], labels[rest[train]], highest=16),
+        validation=from_grey_levels(levels[rest[validation]], labels[rest[validation]], highest=16),
+        test=from_grey_levels(levels[test], labels[test], highest=16),
+        num_classes=config.classes,
+    )
 
 
-DATASETS: dict[str, Callable[[DataConfig], Data]] = {"digits": _digits}
+def _glyphs(config: DataConfig) -> Data:
+    """Shapes drawn at 32x32 pixels in colour: 45,000 train, 5,000 validation, 10,000 test."""
+    num_test, classes, root = config.num_images // 6, config.classes, config.root
+    num_rest = config.num_images - num_test
+    levels, labels = glyphs.stored(num_rest, classes, seed=0, root=root)
+    train, validation = hold_out(labels, num_rest // 10, seed=config.split_seed)
+    test_levels, test_labels = glyphs.stored(num_test, classes, seed=1, root=root)
+    return Data(
+        train=from_grey_levels(levels[train], labels[train], highest=255),
+        validation=from_grey_levels(levels[validation], labels[validation], highest=255),
+        test=from_grey_levels(test_levels, test_labels, highest=255),
+        num_classes=classes,
+    )
+
+
+def _num_digits(classes: int) -> int:
+    return len(load_digits(n_class=classes).target)
+
+
+class DataSet(NamedTuple):
+    """Where images come from, and how many there are."""
+
+    load: Callable[[DataConfig], Data]
+    max_classes: int
+    num_images: Callable[[int], int]
+    """By the number of classes, in all splits together."""
+
+
+DATASETS: dict[str, DataSet] = {
+    "digits": DataSet(_digits, 10, _num_digits),
+    "glyphs": DataSet(_glyphs, glyphs.MAX_CLASSES, lambda _: 60_000),
+}
 
 
 def load_data(config: DataConfig, device: torch.device) -> Data:
     """Load and split a data set onto ``device``; cached for actors that serve many trials."""
-    identity = DataConfig(name=config.name, root=config.root, split_seed=config.split_seed)
+    identity = DataConfig(
+        name=config.name,
+        classes=config.classes,
+        images=config.images,
+        root=config.root,
+        split_seed=config.split_seed,
+    )
     return _load(identity, device)
 
 
 @lru_cache(maxsize=2)
 def _load(config: DataConfig, device: torch.device) -> Data:
-    data = DATASETS[config.name](config)
+    data = DATASETS[config.name].load(config)
     train, validation, test = (
         split.to(device) for split in (data.train, data.validation, data.test)
     )
     return Data(train, validation, test, data.num_classes)
-
-
-def _split_by_class(
-    images: np.ndarray, labels: np.ndarray, *, validation: int, test: int, seed: int
-) -> Data:
-    """Split with the same share of every class in each part, reproducibly."""
-    rest, test_part = train_test_split(
-        np.arange(len(labels)), test_size=test, stratify=labels, random_state=seed
-    )
-    train_part, validation_part = train_test_split(
-        rest, test_size=validation, stratify=labels[rest], random_state=seed
-    )
-    train, held_out, final = (
-        Split(torch.from_numpy(images[part]), torch.from_numpy(labels[part]).long())
-        for part in (train_part, validation_part, test_part)
-    )
-    return Data(train, held_out, final, num_classes=int(labels.max()) + 1)
 
 
 def batches(

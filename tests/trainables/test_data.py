@@ -21,8 +21,8 @@ def rows(*splits):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_data_sets_hold_images_in_the_unit_cube_and_labels_of_every_class(name):
-    data = load_data(DataConfig(name=name), CPU)
+def test_data_sets_hold_images_in_the_unit_cube_and_labels_of_every_class(name, tmp_path):
+    data = DATASETS[name].load(DataConfig(name=name, images=200, root=tmp_path))
 
     for split in (data.train, data.validation, data.test):
         assert split.images.dtype == torch.float32
@@ -30,6 +30,7 @@ def test_data_sets_hold_images_in_the_unit_cube_and_labels_of_every_class(name):
         assert split.images.min() >= 0
         assert split.images.max() <= 1
         assert split.labels.dtype == torch.int64
+        assert data.num_classes == 10
         assert set(split.labels.tolist()) == set(range(data.num_classes))
 
 
@@ -52,10 +53,71 @@ def test_no_image_is_in_two_splits_and_none_is_lost(digits):
     assert set(map(tuple, rows(digits.validation))).isdisjoint(map(tuple, rows(digits.test)))
 
 
-def test_batch_size_and_augmentation_do_not_load_the_data_again(digits):
+def test_batch_size_and_augmentation_do_not_load_the_data_again():
+    first = load_data(DataConfig(), CPU)
     again = load_data(DataConfig(batch_size=7, flip=True), CPU)
 
-    assert again.train.images is digits.train.images
+    assert again.train.images is first.train.images
+
+
+def test_the_numbers_of_classes_and_of_images_are_part_of_what_is_loaded():
+    two = load_data(DataConfig(classes=2), CPU)
+    few = load_data(DataConfig(images=400), CPU)
+
+    assert two.num_classes == 2
+    assert [len(few.train), len(few.validation), len(few.test)] == [267, 66, 67]
+
+
+def test_two_classes_of_digits_are_all_zeros_and_ones(digits):
+    two = load_data(DataConfig(classes=2), CPU)
+
+    zeros_and_ones = [
+        Split(split.images[split.labels < 2], split.labels[split.labels < 2])
+        for split in (digits.train, digits.validation, digits.test)
+    ]
+    assert set(two.train.labels.tolist()) == {0, 1}
+    assert rows(two.train, two.validation, two.test) == rows(*zeros_and_ones)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"classes": 11}, "classes of data set 'digits' must be from 2 to 10, got 11"),
+        (
+            {"name": "glyphs", "classes": 101},
+            "classes of data set 'glyphs' must be from 2 to 100, got 101",
+        ),
+        (
+            {"classes": 2, "images": 361},
+            "images of data set 'digits' with 2 classes must be from 40 to 360, got 361",
+        ),
+        (
+            {"name": "glyphs", "classes": 100, "images": 1999},
+            "images of data set 'glyphs' with 100 classes must be from 2000 to 60000, got 1999",
+        ),
+    ],
+)
+def test_more_classes_or_images_than_there_are_and_too_few_are_refused(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        DataConfig.model_validate(settings)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match="greater than or equal to 2"):
+        DataConfig(classes=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"), [("digits", 2), ("digits", 10), ("glyphs", 2), ("glyphs", 100)]
+)
+def test_the_fewest_images_allowed_still_show_every_class_in_every_split(name, classes, tmp_path):
+    config = DataConfig(name=name, classes=classes, images=20 * classes, root=tmp_path)
+
+    data = DATASETS[name].load(config)
+
+    for split in (data.train, data.validation, data.test):
+        assert set(split.labels.tolist()) == set(range(classes))
+    assert len(data.train) + len(data.validation) + len(data.test) == 20 * classes
 
 
 def test_every_split_has_the_same_share_of_each_class(digits):
@@ -69,8 +131,8 @@ def test_every_split_has_the_same_share_of_each_class(digits):
 
 
 def test_the_split_depends_on_its_seed_alone(digits):
-    again = DATASETS["digits"](DataConfig(batch_size=7, flip=True))
-    other = DATASETS["digits"](DataConfig(split_seed=1))
+    again = DATASETS["digits"].load(DataConfig(batch_size=7, flip=True))
+    other = DATASETS["digits"].load(DataConfig(split_seed=1))
 
     assert torch.equal(again.train.images, digits.train.images)
     assert torch.equal(again.test.labels, digits.test.labels)
