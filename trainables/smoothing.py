@@ -1,52 +1,42 @@
-"""Certified robustness in L2 by randomised smoothing (Cohen, Rosenfeld & Kolter, 2019)."""
+"""Randomised smoothing: certified robustness in L2 (Cohen, Rosenfeld & Kolter, ICML 2019)."""
 
-import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from pydantic import Field
+from scipy.stats import beta, norm
 from torch import Tensor
 
 from trainables.data import Split
 from trainables.frozen import Frozen
 from trainables.models import Network, module_mode
 
-ABSTAIN = -1
-BLOCK = 128  # noise is drawn in blocks of this size, so that batch_size changes nothing
+ABSTAINED = -1
+"""The prediction where the smoothed classifier does not know."""
 
 
 class SmoothingConfig(Frozen):
-    """CERTIFY's settings; ``n`` is small by default: the authors use 100,000."""
+    """Noise and confidence of a certificate."""
 
     sigma: float = Field(
-        0.25, gt=0, description="standard deviation of the noise, in the units of images in [0, 1]"
+        0.25, gt=0, description="standard deviation of the noise, in units of images in [0, 1]"
     )
-    n0: int = Field(100, ge=1, description="noisy copies that choose the class")
-    n: int = Field(
-        1000,
-        ge=1,
-        description="noisy copies that bound its probability; they limit the largest radius",
+    selection: int = Field(100, ge=1, description="n_0, samples that choose the class")
+    samples: int = Field(1000, ge=1, description="n, samples that estimate its probability")
+    failure: float = Field(
+        0.001, gt=0, lt=0.5, description="alpha: probability that a certificate is wrong, per image"
     )
-    alpha: float = Field(
-        0.001, gt=0, lt=1, description="probability that a certificate of one image is wrong"
-    )
-    batch_size: int = Field(1024, ge=1, description="noisy images per pass, in blocks of 128")
-
-    @property
-    def largest_radius(self) -> float:
-        """The radius if all ``n`` copies agree."""
-        return radius_of(lower_bound(self.n, self.n, self.alpha), self.sigma)
+    batch_size: int = Field(1000, ge=1, description="noisy images per pass")
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """What was certified of each image.
+    """What is certified of every image.
 
     Attributes:
-        predictions: class per image ``(count,)``; ``ABSTAIN`` where no class is sure.
-        radii: L2 radius per image ``(count,)``, in the units of images; 0 where abstained.
-        labels: true class per image ``(count,)``.
+        predictions: ``(count,)``, a class or ``ABSTAINED``.
+        radii: ``(count,)``, L2, in units of images in [0, 1]; 0 where it abstains.
+        labels: ``(count,)``, the true classes.
     """
 
     predictions: Tensor
@@ -54,129 +44,78 @@ class Certificates:
     labels: Tensor
 
     def accuracy(self, radius: float) -> float:
-        """Share of images certified right within ``radius``; an abstention counts as wrong."""
-        held = (self.predictions == self.labels) & (self.radii >= radius)
-        return held.double().mean().item()
+        """Share of images that are right and certified for more than ``radius``, in [0, 1].
 
-    def curve(self, radii: Sequence[float]) -> list[tuple[float, float]]:
-        """Radius and certified accuracy in [0, 1]."""
-        return [(radius, self.accuracy(radius)) for radius in radii]
-
-    @property
-    def abstained(self) -> float:
-        """Share of images without a certificate."""
-        return (self.predictions == ABSTAIN).double().mean().item()
+        Abstentions count as wrong.
+        """
+        certified = (self.predictions == self.labels) & (self.radii >= radius)
+        if radius == 0:
+            certified = self.predictions == self.labels
+        return certified.double().mean().item()
 
     @property
-    def mean_radius(self) -> float:
-        """Average certified radius; 0 for wrong or abstained images (Zhai et al., 2020)."""
-        right = self.predictions == self.labels
-        return (self.radii * right).mean().item()
+    def abstentions(self) -> float:
+        """Share of images of which nothing is said."""
+        return (self.predictions == ABSTAINED).double().mean().item()
 
 
-@torch.no_grad()
-def certify(
-    network: Network, split: Split, config: SmoothingConfig, *, seed: int, first: int = 0
-) -> Certificates:
-    """Certify every image of a split, the network in eval mode.
+def certify(network: Network, split: Split, config: SmoothingConfig, *, seed: int) -> Certificates:
+    r"""CERTIFY of Cohen et al., 2019, Fig. 1, on every image of the split.
 
-    Every image has its own noise, seeded by its place, so results do not depend on how a split is
-    cut into pieces. Noisy images are not clamped to [0, 1], as the guarantee needs.
-
-    Args:
-        network: the base classifier; best trained with noise of ``sigma``.
-        split: images and labels.
-        config: noise and confidence.
-        seed: of the noise.
-        first: place of the split's first image in the whole, where it is a piece.
-
-    Raises:
-        ValueError: if the split is empty.
+    The class :math:`c` is the majority of n_0 noisy copies; its probability has the one-sided
+    Clopper-Pearson bound :math:`\underline{p}` from n further copies; the radius is
+    :math:`\sigma \Phi^{-1}(\underline{p})`, or an abstention where :math:`\underline{p} \le 1/2`.
+    The noise of an image depends on ``seed`` and its place in the split alone. The network runs in
+    eval mode; noisy images are not clamped.
     """
-    if not len(split):
-        raise ValueError("certifying needs at least one image, got 0")
-    found = []
-    with module_mode(network, training=False):
-        for index, image in enumerate(split.images, start=first):
-            generator = torch.Generator(image.device).manual_seed(seed * 1_000_003 + index)
-            found.append(_certify_image(network, image, config, generator))
-    predictions = torch.tensor([prediction for prediction, _ in found])
-    radii = torch.tensor([radius for _, radius in found], dtype=torch.float64)
-    return Certificates(predictions, radii, split.labels.cpu())
+    results = []
+    with module_mode(network, training=False), torch.no_grad():
+        for place, image in enumerate(split.images):
+            generator = torch.Generator(image.device).manual_seed(seed * 1_000_003 + place)
+            results.append(_certify_image(network, image, config, generator))
+    predictions, radii = zip(*results, strict=True)
+    device = split.labels.device
+    return Certificates(
+        torch.tensor(predictions, device=device), torch.tensor(radii, device=device), split.labels
+    )
 
 
 def _certify_image(
     network: Network, image: Tensor, config: SmoothingConfig, generator: torch.Generator
 ) -> tuple[int, float]:
-    """CERTIFY of the paper, Sec. 3.2.2."""
-    chosen = class_counts(network, image, config.n0, config=config, generator=generator)
-    top = int(chosen.argmax())
-    if chosen[top] == 0:  # no copy had finite logits
-        return ABSTAIN, 0.0
-    counts = class_counts(network, image, config.n, config=config, generator=generator)
-    probability = lower_bound(int(counts[top]), config.n, config.alpha)
-    if probability <= 0.5:
-        return ABSTAIN, 0.0
-    return top, radius_of(probability, config.sigma)
+    def vote(count: int) -> Tensor:
+        return _votes(network, image, count, config=config, generator=generator)
+
+    chosen = int(vote(config.selection).argmax())
+    votes = int(vote(config.samples)[chosen])
+    lower = lower_bound(votes, config.samples, config.failure)
+    if lower <= 0.5:
+        return ABSTAINED, 0.0
+    return chosen, config.sigma * float(norm.ppf(lower))
 
 
-def class_counts(
+def _votes(
     network: Network,
     image: Tensor,
-    num: int,
+    count: int,
     *,
     config: SmoothingConfig,
     generator: torch.Generator,
 ) -> Tensor:
-    """How many of ``num`` noisy copies of an image fall into each class ``(classes,)``.
-
-    A copy whose logits are not finite falls into none.
-    """
-    totals = []
-    for noise in _noise(image, num, config.batch_size, generator):
-        logits = network(image + config.sigma * noise).float()
-        finite = logits.isfinite().all(dim=1)
-        classes = logits.argmax(dim=1)[finite]
-        totals.append(torch.bincount(classes, minlength=logits.shape[1]))
-    return torch.stack(totals).sum(dim=0).cpu()
-
-
-def _noise(
-    image: Tensor, num: int, batch_size: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    blocks = max(1, batch_size // BLOCK)
-    for start in range(0, num, blocks * BLOCK):
-        sizes = range(start, min(num, start + blocks * BLOCK), BLOCK)
-        yield torch.cat(
-            [
-                torch.randn(BLOCK, *image.shape, generator=generator, device=image.device)
-                for _ in sizes
-            ]
-        )[: num - start]
-
-
-def lower_bound(successes: int, trials: int, alpha: float) -> float:
-    """One-sided Clopper-Pearson bound: the probability is at least this, but for chance ``alpha``.
-
-    Raises:
-        ValueError: if ``successes`` is not in ``0 … trials`` or ``alpha`` not in (0, 1).
-    """
-    if not 0 <= successes <= trials or not 0 < alpha < 1:
-        raise ValueError(
-            f"successes must be in 0 to trials and alpha in (0, 1), got {successes} of {trials} "
-            f"and {alpha}"
+    """How often each class wins among noisy copies, ``(classes,)``."""
+    total = torch.zeros((), dtype=torch.long)
+    for first in range(0, count, config.batch_size):
+        size = min(config.batch_size, count - first)
+        noise = torch.randn((size, *image.shape), generator=generator, device=image.device)
+        logits = network(image + config.sigma * noise)
+        total = total.to(logits.device) + torch.bincount(
+            logits.argmax(dim=1), minlength=logits.shape[1]
         )
+    return total
+
+
+def lower_bound(successes: int, trials: int, failure: float) -> float:
+    """One-sided Clopper-Pearson lower bound on a probability, with confidence 1 - ``failure``."""
     if successes == 0:
         return 0.0
-    from scipy.stats import beta  # heavy, and only needed here
-
-    return float(beta.ppf(alpha, successes, trials - successes + 1))
-
-
-def radius_of(probability: float, sigma: float) -> float:
-    """Certified L2 radius ``sigma * Phi^-1(p)`` of a class with probability ``p`` under noise."""
-    return (
-        sigma
-        * math.sqrt(2)
-        * torch.erfinv(torch.tensor(2 * probability - 1, dtype=torch.float64)).item()
-    )
+    return float(beta.ppf(failure, successes, trials - successes + 1))

@@ -1,165 +1,79 @@
-import math
-
 import pytest
 import torch
-from scipy.stats import binomtest, norm
-from torch import nn
+from scipy import stats
 
 from trainables.data import Split
-from trainables.smoothing import (
-    ABSTAIN,
-    Certificates,
-    SmoothingConfig,
-    certify,
-    class_counts,
-    lower_bound,
-    radius_of,
-)
-
-CONFIG = SmoothingConfig(sigma=0.5, n0=100, n=20_000, alpha=0.01, batch_size=4096)
-NORMAL = torch.tensor([3.0, -4.0, 0.0, 12.0])  # of length 13
-
-
-class Constant(nn.Module):
-    def __init__(self, *logits):
-        super().__init__()
-        self.logits = nn.Parameter(torch.tensor(logits))
-
-    def forward(self, images):
-        return self.logits.expand(len(images), -1)
+from trainables.smoothing import ABSTAINED, SmoothingConfig, certify, lower_bound
 
 
 @pytest.fixture
-def halfspace(linear_network):
-    """Class 1 where ``NORMAL . x > 0``."""
-    return linear_network(torch.stack([torch.zeros(4), NORMAL]))
-
-
-def at_distance(*distances):
-    """Images at signed L2 distances from the halfspace's border."""
-    unit = NORMAL / NORMAL.norm()
-    images = torch.stack([distance * unit for distance in distances]).view(-1, 1, 2, 2)
-    return Split(images, torch.tensor([int(distance > 0) for distance in distances]))
-
-
-def test_the_radius_of_a_linear_classifier_is_its_distance_to_the_border(halfspace):
-    distances = [0.3, -0.5, 0.8]
-
-    found = certify(halfspace, at_distance(*distances), CONFIG, seed=0)
-
-    assert found.predictions.tolist() == [1, 0, 1]
-    for radius, distance in zip(found.radii.tolist(), distances, strict=True):
-        assert abs(distance) - 0.05 < radius <= abs(distance)
-
-
-def test_the_bound_behind_a_radius_is_that_of_the_exact_probability(halfspace):
+def linear_split():
     generator = torch.Generator().manual_seed(0)
-    image = at_distance(0.3).images[0]
-
-    counts = class_counts(halfspace, image, CONFIG.n, config=CONFIG, generator=generator)
-
-    assert counts.sum() == CONFIG.n
-    assert counts[1] / CONFIG.n == pytest.approx(norm.cdf(0.3 / 0.5), abs=0.01)
+    return Split(torch.rand(12, 1, 2, 2, generator=generator), torch.tensor([0, 1] * 6))
 
 
-@pytest.mark.parametrize(
-    ("successes", "trials", "alpha"),
-    [(0, 10, 0.05), (7, 10, 0.05), (10, 10, 0.001), (990, 1000, 0.01)],
-)
-def test_the_lower_bound_is_clopper_and_pearsons(successes, trials, alpha):
-    test = binomtest(successes, trials, alternative="greater")
+def test_of_a_linear_classifier_the_radius_is_nearly_the_distance_to_its_boundary(
+    linear_network, linear_split
+):
+    weight = torch.tensor([1.0, -1.0, 0.5, 0.3])
+    network = linear_network(torch.stack([weight, torch.zeros(4)]))
+    config = SmoothingConfig(sigma=0.5, samples=20_000)
 
-    expected = test.proportion_ci(confidence_level=1 - alpha, method="exact").low
+    found = certify(network, linear_split, config, seed=0)
 
-    assert lower_bound(successes, trials, alpha) == pytest.approx(expected, abs=1e-12)
-
-
-def test_the_radius_is_that_of_the_normal_quantile():
-    assert radius_of(0.975, 2.0) == pytest.approx(2 * norm.ppf(0.975))
-    assert radius_of(0.5, 2.0) == 0
-
-
-def test_a_network_without_doubt_reaches_the_largest_radius():
-    config = SmoothingConfig(sigma=0.25, n=100, alpha=0.001)
-    split = Split(torch.rand(2, 1, 2, 2), torch.tensor([1, 1]))
-
-    found = certify(Constant(0.0, 1.0), split, config, seed=0)
-
-    expected = 0.25 * norm.ppf(0.001 ** (1 / 100))  # all n agree: p >= alpha^(1/n)
-    assert found.radii.tolist() == pytest.approx([expected] * 2)
-    assert config.largest_radius == pytest.approx(expected)
+    distance = (linear_split.images.flatten(1) @ weight) / weight.norm()
+    certain = found.predictions != ABSTAINED
+    assert certain.sum() >= 10
+    assert torch.equal(found.predictions[certain], (distance < 0).long()[certain])
+    assert (found.radii[certain] <= distance.abs()[certain]).all()
+    torch.testing.assert_close(found.radii[certain], distance.abs()[certain], rtol=0, atol=0.06)
 
 
-def test_an_image_on_the_border_is_abstained_on_and_wrong(halfspace):
-    split = Split(torch.zeros(4, 1, 2, 2), torch.tensor([0, 1, 0, 1]))
-    config = SmoothingConfig(sigma=0.5, n=500, alpha=1e-6)
+@pytest.mark.parametrize(("successes", "trials"), [(100, 100), (60, 100), (1, 50)])
+def test_the_lower_bound_is_clopper_and_pearsons(successes, trials):
+    reference = stats.binomtest(successes, trials, alternative="greater").proportion_ci(0.999)
 
-    found = certify(halfspace, split, config, seed=0)
-
-    assert found.predictions.tolist() == [ABSTAIN] * 4
-    assert found.abstained == 1
-    assert found.accuracy(0) == 0
+    assert lower_bound(successes, trials, 0.001) == pytest.approx(reference.low)
+    assert lower_bound(0, 10, 0.001) == 0.0
 
 
-def test_logits_that_are_not_finite_certify_nothing():
-    split = Split(torch.rand(2, 1, 2, 2), torch.tensor([0, 0]))
+def test_it_abstains_where_the_classes_are_even(linear_network, linear_split):
+    network = linear_network(torch.stack([torch.ones(4), torch.ones(4)]))
+    network.model.weight.data[0] += torch.tensor([1.0, -1.0, 0.0, 0.0])
+    even = Split(torch.full((3, 1, 2, 2), 0.5), torch.zeros(3, dtype=torch.long))
 
-    found = certify(Constant(math.nan, math.nan), split, CONFIG, seed=0)
+    found = certify(network, even, SmoothingConfig(sigma=0.5), seed=0)
 
-    assert found.predictions.tolist() == [ABSTAIN] * 2
-
-
-def test_certified_accuracy_counts_right_sure_and_far_enough():
-    found = Certificates(
-        predictions=torch.tensor([1, 1, ABSTAIN, 0]),
-        radii=torch.tensor([0.5, 0.2, 0.0, 0.9], dtype=torch.float64),
-        labels=torch.tensor([1, 1, 1, 1]),
-    )
-
-    assert found.curve([0.0, 0.2, 0.3, 0.6]) == [(0.0, 0.5), (0.2, 0.5), (0.3, 0.25), (0.6, 0)]
-    assert found.mean_radius == pytest.approx(0.175)
-    assert found.abstained == 0.25
+    assert found.predictions.tolist() == [ABSTAINED] * 3
+    assert found.radii.tolist() == [0.0] * 3
+    assert found.abstentions == 1.0
+    assert found.accuracy(0.0) == 0.0
 
 
-def test_results_depend_neither_on_pieces_nor_on_the_batch_size(trained, digits):
-    images, labels = digits.validation.images[:6], digits.validation.labels[:6]
-    config = SmoothingConfig(n0=100, n=300, batch_size=1024)
+def test_certified_accuracy_falls_with_the_radius(trained, digits):
+    split = Split(digits.test.images[:15], digits.test.labels[:15])
 
-    whole = certify(trained, Split(images, labels), config, seed=3)
-    small = certify(
-        trained, Split(images, labels), config.model_copy(update={"batch_size": 1}), seed=3
-    )
-    rest = certify(trained, Split(images[4:], labels[4:]), config, seed=3, first=4)
+    found = certify(trained, split, SmoothingConfig(sigma=0.1, samples=200), seed=0)
 
-    assert whole.radii.tolist() == small.radii.tolist()
-    assert whole.radii[4:].tolist() == rest.radii.tolist()
+    accuracies = [found.accuracy(radius) for radius in (0.0, 0.1, 0.2, 0.5)]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert accuracies[0] > 0.5
+    assert accuracies[-1] == 0.0
 
 
-def test_another_seed_gives_other_noise(trained, digits):
-    split = Split(digits.validation.images[:6], digits.validation.labels[:6])
-    config = SmoothingConfig(n0=100, n=300)
+def test_an_image_gets_the_same_certificate_in_any_company(trained, digits):
+    split = Split(digits.test.images[:6], digits.test.labels[:6])
+    config = SmoothingConfig(sigma=0.2, samples=100)
 
-    first, second = (certify(trained, split, config, seed=seed).radii for seed in (0, 1))
+    together = certify(trained, split, config, seed=3)
+    small = certify(trained, split, config.model_copy(update={"batch_size": 7}), seed=3)
+    beginning = certify(trained, Split(split.images[:2], split.labels[:2]), config, seed=3)
 
-    assert not torch.equal(first, second)
-
-
-def test_the_network_stays_in_its_mode(network, digits):
-    student = network().train()
-
-    certify(student, Split(digits.test.images[:1], digits.test.labels[:1]), CONFIG, seed=0)
-
-    assert all(module.training for module in student.modules())
+    assert torch.equal(together.predictions, small.predictions)
+    assert torch.equal(together.radii[:2], beginning.radii)
 
 
-def test_an_empty_split_is_refused(halfspace):
-    with pytest.raises(ValueError, match="at least one image, got 0"):
-        certify(halfspace, Split(torch.rand(0, 1, 2, 2), torch.zeros(0)), CONFIG, seed=0)
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "alpha"), [(11, 10, 0.1), (-1, 10, 0.1), (5, 10, 0)]
-)
-def test_an_impossible_bound_is_refused(successes, trials, alpha):
-    with pytest.raises(ValueError, match="successes must be in 0 to trials"):
-        lower_bound(successes, trials, alpha)
+@pytest.mark.parametrize("settings", [{"sigma": 0}, {"samples": 0}, {"failure": 0.5}])
+def test_settings_without_meaning_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        SmoothingConfig.model_validate(settings)

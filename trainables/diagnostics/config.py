@@ -4,52 +4,46 @@ import math
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from trainables.attacks import AttackConfig
 from trainables.data import Split
-from trainables.diagnostics.bound import linearity_bound
-from trainables.diagnostics.correlation import correlate
-from trainables.diagnostics.gaps import EpsilonRow, gaps_over_epsilon
-from trainables.diagnostics.gradients import gradient_agreement
+from trainables.diagnostics.bound import measured_bound
+from trainables.diagnostics.correlation import correlation
+from trainables.diagnostics.gradients import gradient_gap, zero_gradients
 from trainables.diagnostics.likeness import feature_distance
-from trainables.diagnostics.linearity import loss_linearity
-from trainables.diagnostics.moments import Pool
+from trainables.diagnostics.linearity import local_linearity
+from trainables.diagnostics.sweep import EpsilonRow, gaps_over_epsilon
 from trainables.diagnostics.taylor import taylor_remainder_ratio
 from trainables.frozen import Frozen
 from trainables.models import Network
 from trainables.threat import ThreatModel
 
 Measure = Literal["gaps", "gradients", "linearity"]
-Factor = Annotated[float, Field(gt=0)]
 
 
 class DiagnosticsConfig(Frozen):
     """What is measured of a student besides its accuracies, on the validation split."""
 
     when: Literal["never", "last_epoch", "always"] = Field(
-        "never", description="after which epochs; a diagnosis costs about as much as validating"
+        "never", description="after which epochs; the cost is that of some more validations"
     )
     measure: tuple[Measure, ...] = Field(
         ("gaps", "gradients", "linearity"), min_length=1, description="what"
     )
-    factors: tuple[Factor, ...] = Field(
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (0.5, 1.0),
         min_length=1,
         description="radii of the gaps as factors of the threat's epsilon; 0 and 1 are always "
         "added, and no radius exceeds 1",
     )
     layer: int = Field(-1, lt=0, description="feature map, counted from the end; -1 is the last")
-    pool: Pool = Field(
-        "average", description="average: one vector per image; spatial: positions are samples"
-    )
     linearity_images: int = Field(
         256, ge=1, description="first images of the split for local linearity and its bound"
     )
     batch_size: int = Field(512, ge=1, description="images per pass")
 
-    def due(self, finished: bool) -> bool:
-        """Whether to measure after an epoch; ``finished`` after the last one."""
+    def due(self, *, finished: bool) -> bool:
+        """Whether to measure after this epoch; ``finished`` after the last one."""
         return self.when == "always" or (self.when == "last_epoch" and finished)
 
     def epsilons(self, threat: ThreatModel) -> list[float]:
@@ -82,7 +76,6 @@ def diagnose(
     Returns:
         ``val/…`` metrics; what is not finite (a correlation of constants) is left out.
     """
-    few = Split(split.images[: config.linearity_images], split.labels[: config.linearity_images])
     metrics: dict[str, float] = {}
     if "gaps" in config.measure:
         rows = gaps_over_epsilon(
@@ -93,12 +86,13 @@ def diagnose(
             config.epsilons(threat),
             seed=seed,
             layer=config.layer,
-            pool=config.pool,
             batch_size=config.batch_size,
         )
         metrics |= _gaps(rows, threat.epsilon)
     if "linearity" in config.measure:
-        metrics |= _linearity(student, teacher, few, threat, config=config, seed=seed)
+        count = config.linearity_images
+        few = Split(split.images[:count], split.labels[:count])
+        metrics |= _linearity(student, teacher, few, threat, seed=seed)
     if teacher is not None:
         metrics |= _comparison(student, teacher, split, config)
     return {f"val/{name}": value for name, value in metrics.items() if math.isfinite(value)}
@@ -110,39 +104,32 @@ def _gaps(rows: list[EpsilonRow], epsilon: float) -> dict[str, float]:
     metrics = {
         "variance_gap": own.relative_variance,
         "variance_gap_absolute": own.variance,
-        "covariance_gap": own.relative_covariance,
-        "gram_gap": own.relative_gram,
+        "covariance_gap": own.covariance,
+        "gram_gap": own.gram,
     }
-    if len(rows) >= 3:
-        robust = [row.robust_accuracy for row in rows]
-        for name in ("relative_variance", "relative_gram"):
-            short = name.removeprefix("relative_")
-            gaps = [getattr(row.gaps, name) for row in rows]
-            metrics[f"{short}_gap_correlation"] = correlate(gaps, robust).r
-    return metrics
+    if len(rows) < 3:
+        return metrics
+    robust = [row.robust_accuracy for row in rows]
+    series = {
+        "variance_gap_correlation": [row.gaps.relative_variance for row in rows],
+        "gram_gap_correlation": [row.gaps.gram for row in rows],
+    }
+    return metrics | {name: correlation(values, robust).r for name, values in series.items()}
 
 
 def _linearity(
-    student: Network,
-    teacher: Network | None,
-    few: Split,
-    threat: ThreatModel,
-    *,
-    config: DiagnosticsConfig,
-    seed: int,
+    student: Network, teacher: Network | None, few: Split, threat: ThreatModel, *, seed: int
 ) -> dict[str, float]:
-    size = config.batch_size
-    ratio = taylor_remainder_ratio(student, few.images, threat, seed=seed, batch_size=size)
-    metrics = {"taylor_remainder_ratio": _mean(ratio)}
+    ratio = taylor_remainder_ratio(student, few.images, threat, seed=seed).mean().item()
     if teacher is None:
-        gamma = loss_linearity(student, few, threat, seed=seed, batch_size=size)
-        return {**metrics, "local_linearity": _mean(gamma)}
-    bound = linearity_bound(student, teacher, few, threat, seed=seed, batch_size=size)
+        gamma = local_linearity(student, few, threat, seed=seed)
+        return {"taylor_remainder_ratio": ratio, "local_linearity": gamma.mean().item()}
+    bound = measured_bound(student, teacher, few, threat, seed=seed).scalars()
     return {
-        **metrics,
-        "local_linearity": _mean(bound.student_linearity),
-        "empirical_bound_share": _mean(bound.holds.float()),
-        "empirical_bound_gap": _mean(bound.right - bound.left),
+        "taylor_remainder_ratio": ratio,
+        "local_linearity": bound["student_gamma"],
+        "empirical_bound_share": bound["share"],
+        "empirical_bound_slack": bound["right"] - bound["left"],
     }
 
 
@@ -151,20 +138,11 @@ def _comparison(
 ) -> dict[str, float]:
     metrics: dict[str, float] = {}
     if "gradients" in config.measure:
-        agreement = gradient_agreement(student, teacher, split, config.batch_size)
-        metrics |= {f"gradient_{name}": value for name, value in agreement._asdict().items()}
+        metrics |= gradient_gap(student, teacher, split)
+        metrics["zero_gradient_share"] = zero_gradients(student, split)
     if "gaps" in config.measure:
         distance = feature_distance(
-            student,
-            teacher,
-            split.images,
-            config.layer,
-            pool=config.pool,
-            batch_size=config.batch_size,
+            student, teacher, split.images, layer=config.layer, batch_size=config.batch_size
         )
         metrics |= {f"teacher_{name}_distance": v for name, v in distance.scalars().items()}
     return metrics
-
-
-def _mean(values: Tensor) -> float:
-    return values.mean().item()

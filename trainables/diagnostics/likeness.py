@@ -7,9 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trainables.diagnostics.gaps import relative
-from trainables.diagnostics.moments import Moments, Pool, joint_moments
-from trainables.models import Network
+from trainables.diagnostics.moments import StreamedMoments
+from trainables.models import Network, module_mode
 
 
 class FeatureDistance(NamedTuple):
@@ -43,27 +42,46 @@ class FeatureDistance(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
+@torch.no_grad()
 def feature_distance(
     student: Network,
     teacher: Network,
     images: Tensor,
-    layer: int = -1,
     *,
-    pool: Pool = "average",
+    layer: int = -1,
     batch_size: int = 512,
 ) -> FeatureDistance:
-    """Distance between two networks' features on images ``(count, channels, height, width)``.
+    """Distance between two networks' pooled features, both in eval mode.
+
+    The features are streamed side by side: the blocks of their joint second moment are the
+    student's, the teacher's, and the one between them, which is all that the sample form needs.
+
+    Args:
+        student: left in its own mode.
+        teacher: left in its own mode.
+        images: ``(count, channels, height, width)`` in [0, 1].
+        layer: feature map, counted from the end.
+        batch_size: images per pass; the result does not depend on it.
 
     Raises:
-        ValueError: see :func:`~trainables.diagnostics.moments.joint_moments`.
+        ValueError: if there are no images, or a network has no such layer.
     """
-    moments, width = joint_moments(
-        student, teacher, images, layer, pool=pool, batch_size=batch_size
-    )
-    return _distance(moments, width)
+    if not len(images):
+        raise ValueError("a feature distance needs at least one image, got 0")
+    joint, width = StreamedMoments(), 0
+    with module_mode(student, training=False), module_mode(teacher, training=False):
+        for part in torch.split(images, batch_size):
+            ours, theirs = (
+                network.outputs(part, (layer,)).features[layer].mean(dim=1)
+                for network in (student, teacher)
+            )
+            width = ours.shape[1]
+            joint.add(torch.cat([ours, theirs], dim=1))
+    return distance_of(joint, width)
 
 
-def _distance(moments: Moments, width: int) -> FeatureDistance:
+def distance_of(moments: StreamedMoments, width: int) -> FeatureDistance:
+    """Distance of the first ``width`` channels from the others."""
     covariance, gram = moments.covariance, moments.gram
     equal = 2 * width == len(moments.mean)
     return FeatureDistance(
@@ -76,7 +94,7 @@ def _distance(moments: Moments, width: int) -> FeatureDistance:
 
 def _channel_form(joint: Tensor, width: int) -> float:
     student, teacher = joint[:width, :width], joint[width:, width:]
-    return relative(_norm(student - teacher), _norm(teacher))
+    return _norm(student - teacher) / max(_norm(teacher), 1e-12)
 
 
 def _sample_form(joint: Tensor, width: int) -> float:

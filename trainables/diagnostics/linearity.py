@@ -1,168 +1,140 @@
-"""How linear a loss is around an image."""
+"""Local linearity, and the empirical bound that KDIGA's argument rests on."""
 
-from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from trainables.attacks import Objective, cross_entropy_objective, pgd
+from trainables.attacks import Objective, pgd
 from trainables.data import Split
+from trainables.diagnostics.gradients import input_gradients
 from trainables.models import Network, module_mode
 from trainables.threat import ThreatModel
 
-STEPS, STEP_SIZE = 20, 0.25  # of epsilon, as the validation attack
-AUTHORS_STEPS, AUTHORS_STEP_SIZE = 50, 0.1  # in the units of the images, whatever epsilon is
+Form = Literal["absolute", "shao2021"]
 
 
 def local_linearity(
-    objective: Objective,
-    images: Tensor,
-    threat: ThreatModel,
-    *,
-    start: Tensor,
-    steps: int = STEPS,
-    step_size: float = STEP_SIZE,
-) -> Tensor:
-    r"""Largest distance found between a loss and its tangent plane (Qin et al., 2019, Sec. 3).
-
-    .. math:: \gamma(\epsilon, x) = \max_{\|\delta\| \le \epsilon}
-        |\ell(x + \delta) - \ell(x) - \delta^T \nabla \ell(x)|
-
-    Projected ascent on the remainder and on its negative; the largest value on both ways counts.
-    It is a LOWER estimate of the maximum, never a bound.
-
-    Args:
-        objective: maps images to one value per image.
-        images: ``(batch, channels, height, width)`` in [0, 1].
-        threat: norm and radius; the perturbed image stays in [0, 1].
-        start: first iterate, in the ball and not the images, where the remainder is flat.
-        steps: of each of the two ascents.
-        step_size: as a share of epsilon.
-
-    Returns:
-        ``(batch,)``, at least 0, in the objective's unit.
-    """
-    remainder = taylor_remainder(objective, images)
-    length = step_size * threat.epsilon
-    above, below = (
-        largest(
-            lambda moved, sign=sign: sign * remainder(moved),  # type: ignore[misc]
-            images,
-            threat,
-            start=start,
-            steps=steps,
-            step_size=length,
-        )
-        for sign in (1, -1)
-    )
-    return torch.maximum(above, below).clamp_min(0)  # at no perturbation it is 0
-
-
-def local_linearity_shao2021(
-    objective: Objective, images: Tensor, threat: ThreatModel, *, start: Tensor
-) -> Tensor:
-    """The measure as KDIGA's authors compute it (Shao et al., 2021): for comparison with theirs.
-
-    Differs from :func:`local_linearity`: the ascent is on the signed remainder, takes 50 steps of
-    0.1 whatever epsilon is, and the last value counts, not the largest; it may be negative.
-
-    Raises:
-        ValueError: if the threat is not Linf, the only one in their code.
-    """
-    if threat.norm != "linf":
-        raise ValueError(
-            f"the authors' local linearity is defined for norm 'linf', got {threat.norm!r}; "
-            "use local_linearity"
-        )
-    remainder = taylor_remainder(objective, images)
-    moved = pgd(
-        remainder, images, threat, step_size=AUTHORS_STEP_SIZE, steps=AUTHORS_STEPS, start=start
-    )
-    with torch.no_grad():
-        return remainder(moved)
-
-
-def taylor_remainder(objective: Objective, images: Tensor) -> Objective:
-    """What a loss adds to its tangent plane at ``images``, as an objective of moved images."""
-    origin = images.detach().requires_grad_()
-    with torch.enable_grad():
-        values = objective(origin)
-        (gradient,) = torch.autograd.grad(values.sum(), origin)
-    values = values.detach()
-
-    def remainder(moved: Tensor) -> Tensor:
-        linear = ((moved - images) * gradient).flatten(1).sum(dim=1)
-        return objective(moved) - values - linear
-
-    return remainder
-
-
-def largest(
-    objective: Objective,
-    images: Tensor,
-    threat: ThreatModel,
-    *,
-    start: Tensor,
-    steps: int,
-    step_size: float,
-) -> Tensor:
-    """Largest value per image ``(batch,)`` met on a projected ascent, its start included.
-
-    Args:
-        objective: maps images to one value per image; maximised.
-        images: centre of the ball.
-        threat: norm and radius.
-        start: first iterate.
-        steps: of the ascent.
-        step_size: in the units of the images.
-    """
-    point = start
-    with torch.no_grad():
-        best = objective(point)
-    for _ in range(steps):
-        point = pgd(objective, images, threat, step_size=step_size, steps=1, start=point)
-        with torch.no_grad():
-            best = torch.maximum(best, objective(point))
-    return best
-
-
-def loss_linearity(
     network: Network,
     split: Split,
     threat: ThreatModel,
     *,
-    seed: int,
-    authors: bool = False,
-    batch_size: int = 512,
+    steps: int = 50,
+    form: Form = "absolute",
+    seed: int = 0,
 ) -> Tensor:
-    """Local linearity of the cross-entropy around every image, in nats, the network in eval mode.
+    r"""The local linearity measure of every image (Qin et al., 2019, eq. 5).
 
-    Args:
-        network: left in its own mode.
-        split: images and labels.
-        threat: norm and radius.
-        seed: of the starts.
-        authors: as :func:`local_linearity_shao2021` instead.
-        batch_size: images per pass.
+    .. math:: \gamma(\epsilon, x) = \max_{\|\delta\| \le \epsilon}
+              |\ell(x + \delta) - \ell(x) - \delta^T \nabla \ell(x)|
+
+    with the cross-entropy as :math:`\ell`, found by ascent from a uniform start, in steps of a
+    tenth of epsilon, and so a LOWER estimate of the maximum. ``shao2021`` is the form of KDIGA's
+    code: ascent on the signed remainder in steps of 0.1, whatever epsilon is.
 
     Returns:
-        ``(count,)``.
+        ``(count,)``, in nats, >= 0 for ``absolute``.
     """
-    measure = local_linearity_shao2021 if authors else local_linearity
-    starts = random_starts(split.images, threat, seed)
+    linear = _Linearisation(network, split)
+    generator = torch.Generator(split.images.device).manual_seed(seed)
+    start = threat.random_start(split.images, generator)
+    signed = form == "shao2021"
     with module_mode(network, training=False):
-        measured = [
-            measure(cross_entropy_objective(network, labels), images, threat, start=start)
-            for images, labels, start in parts(batch_size, split.images, split.labels, starts)
-        ]
-    return torch.cat(measured)
+        moved = pgd(
+            linear.remainder if signed else lambda images: linear.remainder(images).abs(),
+            split.images,
+            threat,
+            step_size=0.1 if signed else 0.1 * threat.epsilon,
+            steps=steps,
+            start=start,
+        )
+        with torch.no_grad():
+            remainder = linear.remainder(moved)
+    return remainder if signed else remainder.abs()
 
 
-def random_starts(images: Tensor, threat: ThreatModel, seed: int) -> Tensor:
-    """A point of the ball around every image, drawn at once, so that batches change nothing."""
-    return threat.random_start(images, torch.Generator(images.device).manual_seed(seed))
+class _Linearisation:
+    """The first-order Taylor expansion of the cross-entropy at every image of a split."""
+
+    def __init__(self, network: Network, split: Split) -> None:
+        self.network, self.split = network, split
+        self.gradients = input_gradients(network, split.images, split.labels)
+        with module_mode(network, training=False), torch.no_grad():
+            self.losses = self.at(split.images)
+
+    def at(self, images: Tensor) -> Tensor:
+        """The cross-entropy of moved images, ``(count,)``."""
+        logits = self.network(images).float()
+        return F.cross_entropy(logits, self.split.labels, reduction="none")
+
+    def remainder(self, images: Tensor) -> Tensor:
+        """What the expansion misses at the moved images, ``(count,)``, signed."""
+        delta = images - self.split.images
+        return self.at(images) - self.losses - (delta * self.gradients).flatten(1).sum(dim=1)
 
 
-def parts(batch_size: int, *values: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Batches of tensors that run in step."""
-    return zip(*(torch.split(value, batch_size) for value in values), strict=True)
+def empirical_bound(
+    student: Network,
+    teacher: Network,
+    split: Split,
+    threat: ThreatModel,
+    *,
+    steps: int = 50,
+    seed: int = 0,
+) -> dict[str, float]:
+    r"""What local linearity says of the student, image by image. EMPIRICAL, never a certificate.
+
+    .. math:: \max_\delta \ell_S(x + \delta) \le \max_\delta \ell_T(x + \delta) + |\ell_S - \ell_T|
+              + \epsilon \|\nabla \ell_S - \nabla \ell_T\|_* + \gamma_S + \gamma_T
+
+    The dual norm is L1 for Linf and L2 for L2 (Hoelder). All maxima are the largest values that
+    ascents of ``steps`` steps on the losses and on the remainders have found, each of them tried on
+    every term; the true ones may be larger.
+
+    Returns:
+        Means over the images, in nats: ``student_maximum`` (the left side), ``bound`` (the right
+        side) and its terms ``teacher_maximum``, ``loss_gap``, ``gradient_term``, ``student_gamma``
+        and ``teacher_gamma``.
+    """
+    own, taught = _Linearisation(student, split), _Linearisation(teacher, split)
+    points = [
+        _ascend(part, objective, threat, steps=steps, seed=seed)
+        for part in (own, taught)
+        for objective in (part.at, lambda images, part=part: part.remainder(images).abs())
+    ]
+    gradient = (own.gradients - taught.gradients).flatten(1)
+    dual = 1 if threat.norm == "linf" else 2
+    terms = {
+        "teacher_maximum": _largest(taught, taught.at, points),
+        "loss_gap": (own.losses - taught.losses).abs(),
+        "gradient_term": threat.epsilon * gradient.norm(p=dual, dim=1),
+        "student_gamma": _largest(own, lambda images: own.remainder(images).abs(), points),
+        "teacher_gamma": _largest(taught, lambda images: taught.remainder(images).abs(), points),
+    }
+    return {
+        "student_maximum": _largest(own, own.at, points).mean().item(),
+        "bound": torch.stack(list(terms.values())).sum(dim=0).mean().item(),
+        **{name: values.mean().item() for name, values in terms.items()},
+    }
+
+
+def _ascend(
+    part: _Linearisation, objective: Objective, threat: ThreatModel, *, steps: int, seed: int
+) -> Tensor:
+    """Where an ascent in steps of a tenth of epsilon ends, for every image."""
+    images = part.split.images
+    generator = torch.Generator(images.device).manual_seed(seed)
+    start = threat.random_start(images, generator)
+    with module_mode(part.network, training=False):
+        return pgd(
+            objective, images, threat, step_size=0.1 * threat.epsilon, steps=steps, start=start
+        )
+
+
+@torch.no_grad()
+def _largest(part: _Linearisation, objective: Objective, points: list[Tensor]) -> Tensor:
+    """The largest value at any of the points or at the image itself, ``(count,)``."""
+    with module_mode(part.network, training=False):
+        values = [objective(images) for images in (part.split.images, *points)]
+    return torch.stack(values).amax(dim=0)

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from trainables.diagnostics.linearity import parts, random_starts
 from trainables.models import Network, module_mode
 from trainables.threat import ThreatModel
 
@@ -15,38 +14,32 @@ def taylor_remainder_ratio(
 
     .. math:: \|f(x + u) - f(x) - J(x) u\|_2 / \|f(x + u)\|_2
 
-    Lee et al., 2024 (IGDM), report .012 to .016 for robust networks at u uniform in 8/255. J u
-    comes from one backward pass per class, so it works where double backward does not.
+    Lee et al. (IGDM) report .012 to .016 for robust networks at u uniform in 8/255. J u comes from
+    one backward pass per class, so it works where double backward does not.
 
     Args:
         network: logits f, in eval mode.
         images: ``(count, channels, height, width)`` in [0, 1].
         threat: u is uniform in its ball, cut where the image would leave [0, 1].
-        seed: of u.
+        seed: of u, which is drawn for all images at once.
         batch_size: images per pass.
 
     Returns:
         ``(count,)``, without unit.
     """
-    starts = random_starts(images, threat, seed)
+    moved = threat.random_start(images, torch.Generator(images.device).manual_seed(seed))
+    parts = zip(torch.split(images, batch_size), torch.split(moved, batch_size), strict=True)
     with module_mode(network, training=False):
-        ratios = [
-            _remainder_ratio(network, part, moved)
-            for part, moved in parts(batch_size, images, starts)
-        ]
-    return torch.cat(ratios)
+        return torch.cat([_ratio(network, *part) for part in parts])
 
 
-def _remainder_ratio(network: Network, images: Tensor, moved: Tensor) -> Tensor:
+def _ratio(network: Network, images: Tensor, moved: Tensor) -> Tensor:
     origin = images.detach().requires_grad_()
     with torch.enable_grad():
         logits = network(origin).float()
-        columns = logits.sum(dim=0)
-        slopes = [
-            ((moved - images) * torch.autograd.grad(column, origin, retain_graph=True)[0])
-            for column in columns
-        ]
-    linear = torch.stack([slope.flatten(1).sum(dim=1) for slope in slopes], dim=1)
+        columns = logits.sum(dim=0)  # images do not touch each other in eval mode
+        rows = [torch.autograd.grad(c, origin, retain_graph=True)[0] for c in columns]
+    linear = torch.stack([(row * (moved - images)).flatten(1).sum(dim=1) for row in rows], dim=1)
     with torch.no_grad():
         reached = network(moved).float()
     missed: Tensor = torch.linalg.vector_norm(reached - logits.detach() - linear, dim=1)

@@ -5,8 +5,9 @@ import torch
 
 from trainables.attacks import AttackConfig
 from trainables.data import Split
-from trainables.diagnostics import DiagnosticsConfig, diagnose, variance_gap
-from trainables.diagnostics.gaps import attacked_at
+from trainables.diagnostics import variance_gap
+from trainables.diagnostics.config import DiagnosticsConfig, diagnose
+from trainables.diagnostics.sweep import attacked_at
 from trainables.threat import ThreatModel
 
 THREAT, ATTACK = ThreatModel(epsilon=0.2), AttackConfig(steps=5)
@@ -23,11 +24,11 @@ OWN = {
 WITH_TEACHER = {
     "val/gradient_distance",
     "val/gradient_cosine",
-    "val/gradient_zero_share",
+    "val/zero_gradient_share",
     "val/teacher_sample_covariance_distance",
     "val/teacher_sample_gram_distance",
     "val/empirical_bound_share",
-    "val/empirical_bound_gap",
+    "val/empirical_bound_slack",
 }
 
 
@@ -68,7 +69,7 @@ def test_only_what_is_asked_for_is_measured(trained, teacher, measured):
     assert set(measured(trained, teacher, measure=("gradients",))) == {
         "val/gradient_distance",
         "val/gradient_cosine",
-        "val/gradient_zero_share",
+        "val/zero_gradient_share",
     }
     assert measured(trained, measure=("gradients",)) == {}
 
@@ -100,7 +101,7 @@ def test_the_radii_are_the_factors_and_the_threats_own():
 def test_a_diagnosis_is_due_when_the_config_says(when, due):
     config = DiagnosticsConfig(when=when)
 
-    assert [config.due(finished) for finished in (False, True)] == due
+    assert [config.due(finished=finished) for finished in (False, True)] == due
 
 
 def test_a_diagnosis_leaves_networks_and_randomness_alone(network, measured):

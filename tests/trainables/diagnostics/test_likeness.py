@@ -1,13 +1,14 @@
 import pytest
 import torch
 
-from trainables.diagnostics import feature_distance
-from trainables.diagnostics.likeness import _distance
-from trainables.diagnostics.moments import Moments
+from trainables.diagnostics.likeness import distance_of, feature_distance
+from trainables.diagnostics.moments import StreamedMoments
 
 
 def distance(ours, theirs):
-    return _distance(Moments.of(torch.cat([ours, theirs], dim=1)), ours.shape[1])
+    joint = StreamedMoments()
+    joint.add(torch.cat([ours, theirs], dim=1))
+    return distance_of(joint, ours.shape[1])
 
 
 def rotation(size):
@@ -68,3 +69,31 @@ def test_one_image_has_a_distance(network, teacher):
     found = feature_distance(network(), teacher, torch.rand(1, 1, 8, 8))
 
     assert found.sample_gram == pytest.approx(0, abs=1e-6)  # one image is like itself
+
+
+def test_a_distance_does_not_depend_on_the_batch_size(network, teacher):
+    student, images = network(), torch.rand(11, 1, 8, 8)
+
+    small, large = (
+        feature_distance(student, teacher, images, batch_size=size) for size in (3, 100)
+    )
+
+    assert small.sample_covariance == pytest.approx(large.sample_covariance, rel=1e-4)
+
+
+def test_no_image_is_refused(network, teacher):
+    with pytest.raises(ValueError, match="at least one image, got 0"):
+        feature_distance(network(), teacher, torch.rand(0, 1, 8, 8))
+
+
+def test_an_unknown_layer_is_one_sentence(network, teacher):
+    with pytest.raises(ValueError, match="has no feature layers"):
+        feature_distance(network(), teacher, torch.rand(2, 1, 8, 8), layer=-9)
+
+
+def test_both_networks_stay_in_their_mode(network):
+    student, teacher = network().train(), network("small_resnet8").train()
+
+    feature_distance(student, teacher, torch.rand(5, 1, 8, 8))
+
+    assert all(m.training for n in (student, teacher) for m in n.modules())

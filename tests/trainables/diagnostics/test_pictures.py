@@ -5,7 +5,6 @@ import torch
 
 from trainables.attacks import AttackConfig
 from trainables.data import Split
-from trainables.diagnostics import gaps_over_epsilon
 from trainables.diagnostics.pictures import (
     Series,
     as_png,
@@ -16,6 +15,7 @@ from trainables.diagnostics.pictures import (
     saliency_picture,
 )
 from trainables.diagnostics.pictures.feature_cloud import principal_plane, spectrum
+from trainables.diagnostics.sweep import gaps_over_epsilon
 from trainables.smoothing import SmoothingConfig, certify
 from trainables.threat import ThreatModel
 
@@ -89,7 +89,7 @@ def test_one_image_and_one_channel_can_be_drawn(trained, linear_network, few):
 
 
 def test_certified_accuracy_is_drawn(trained, few):
-    config = SmoothingConfig(n0=10, n=50, alpha=0.05)
+    config = SmoothingConfig(selection=10, samples=50, failure=0.05)
 
     figure = certified_picture({"student": certify(trained, few, config, seed=0)}, config)
 

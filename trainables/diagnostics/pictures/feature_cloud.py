@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainables.data import Split
-from trainables.diagnostics.moments import Moments
+from trainables.diagnostics.moments import StreamedMoments
 from trainables.diagnostics.pictures.style import INK, heading, new_figure, plain
 from trainables.models import Network, module_mode
 
@@ -71,16 +71,23 @@ def principal_plane(features: Tensor) -> tuple[Tensor, list[float]]:
 
     A single channel has no second direction: zeros.
     """
-    padded = F.pad(Moments.of(features).covariance, [0, 1, 0, 1])
+    padded = F.pad(covariance(features), [0, 1, 0, 1])
     values, vectors = torch.linalg.eigh(padded)
     total = values.sum().clamp_min(torch.finfo(values.dtype).tiny)
     plane = vectors[:-1, -2:].flip(1)
     return plane, (values[-2:].flip(0) / total).tolist()
 
 
+def covariance(features: Tensor) -> Tensor:
+    """Of samples ``(count, channels)``."""
+    moments = StreamedMoments()
+    moments.add(features)
+    return moments.covariance
+
+
 def spectrum(features: Tensor) -> Tensor:
     """Eigenvalues of the covariance, largest first, in squared feature units."""
-    values: Tensor = torch.linalg.eigvalsh(Moments.of(features).covariance)
+    values: Tensor = torch.linalg.eigvalsh(covariance(features))
     return values.flip(0).clamp_min(0)
 
 

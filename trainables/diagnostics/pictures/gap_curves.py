@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from trainables.diagnostics.gaps import EpsilonRow
 from trainables.diagnostics.pictures.style import COLOURS, SHAPES, heading, new_figure, plain
+from trainables.diagnostics.sweep import EpsilonRow
 from trainables.threat import ThreatModel
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ NORMS = {"linf": "Linf", "l2": "L2"}
 PANELS: dict[str, Callable[[EpsilonRow], float]] = {
     "robust accuracy, %": lambda row: 100 * row.robust_accuracy,
     "variance gap, relative": lambda row: row.gaps.relative_variance,
-    "covariance gap, relative": lambda row: row.gaps.relative_covariance,
-    "Gram gap, relative": lambda row: row.gaps.relative_gram,
+    "covariance gap, relative": lambda row: row.gaps.covariance,
+    "Gram gap, relative": lambda row: row.gaps.gram,
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trainables.diagnostics.correlation import Correlation, correlate
+from trainables.diagnostics.correlation import Correlation, correlation
 from trainables.diagnostics.pictures.style import COLOURS, SHAPES, heading, new_figure, plain
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ def _draw(axes: "Axes", points: Series, colour: str, shape: str) -> None:
         axes.annotate(text, (x, y), fontsize=7, color=colour, **place)
     if found and math.isfinite(found.slope):
         ends = [min(points.x), max(points.x)]
-        heights = [found.slope * x + found.intercept for x in ends]
+        heights = [found.slope * x + found.offset for x in ends]
         axes.plot(ends, heights, color=colour, linewidth=1.2, alpha=0.7)
 
 
 def _correlation(points: Series) -> Correlation | None:
     try:
-        return correlate(points.x, points.y)
+        return correlation(points.x, points.y)
     except ValueError:
         return None

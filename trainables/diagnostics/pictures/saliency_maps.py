@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from trainables.data import Split
-from trainables.diagnostics.gradients import input_gradients, saliency
+from trainables.diagnostics.gradients import input_gradients
 from trainables.diagnostics.pictures.style import INK, NOTE, heading, new_figure
+from trainables.diagnostics.saliency import saliency
 from trainables.models import Network, module_mode
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def saliency_picture(
 
 
 def _map(network: Network, shown: Split) -> tuple[Tensor, list[str]]:
-    maps = saliency(input_gradients(network, shown)).cpu()
+    maps = saliency(input_gradients(network, shown.images, shown.labels)).cpu()
     with torch.no_grad(), module_mode(network, training=False):
         classes = network(shown.images).argmax(dim=1)
     pairs = zip(classes.tolist(), shown.labels.tolist(), strict=True)
