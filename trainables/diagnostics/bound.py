@@ -8,7 +8,6 @@ from torch import Tensor
 from trainables.attacks import Objective, cross_entropy_objective, pgd
 from trainables.data import Split
 from trainables.diagnostics.gradients import input_gradients
-from trainables.diagnostics.linearity import local_linearity
 from trainables.models import Network, module_mode
 from trainables.threat import ThreatModel
 
@@ -31,7 +30,8 @@ class MeasuredBound:
         left: largest difference of the losses that an ascent found.
         loss_gap: ``|l_S(x) - l_T(x)|``.
         gradient_term: epsilon times the dual norm of the gradients' difference.
-        student_gamma: local linearity measure of the student.
+        student_gamma: local linearity measure of the student: the largest remainder met on ascents
+            on it and on its negative, so never far below one ascent on its size.
         teacher_gamma: of the teacher.
         student_maximum: largest loss of the student that an ascent found.
         teacher_maximum: of the teacher.
@@ -88,32 +88,36 @@ def measured_bound(
         seed: of all starts.
         steps: of every ascent, each of a tenth of epsilon.
     """
-    own, taught = (cross_entropy_objective(n, split.labels) for n in (student, teacher))
-    gradients = [input_gradients(n, split.images, split.labels) for n in (student, teacher)]
+    images, labels = split.images, split.labels
+    own, taught = (cross_entropy_objective(n, labels) for n in (student, teacher))
+    slopes = [input_gradients(n, images, labels) for n in (student, teacher)]
     dual = 1 if threat.norm == "linf" else 2
-    slopes = torch.linalg.vector_norm((gradients[0] - gradients[1]).flatten(1), ord=dual, dim=1)
-    gammas = [local_linearity(n, split, threat, steps=steps, seed=seed) for n in (student, teacher)]
-
-    def difference(images: Tensor) -> Tensor:
-        return own(images) - taught(images)
+    slope_gap = torch.linalg.vector_norm((slopes[0] - slopes[1]).flatten(1), ord=dual, dim=1)
+    start = threat.random_start(images, torch.Generator(images.device).manual_seed(seed))
 
     def worst(objective: Objective) -> Tensor:
-        generator = torch.Generator(split.images.device).manual_seed(seed)
-        start = threat.random_start(split.images, generator)
-        return largest(objective, split.images, threat, start=start, steps=steps)
+        return largest(objective, images, threat, start=start, steps=steps)
+
+    def furthest(objective: Objective) -> Tensor:  # from zero, on either side
+        return torch.maximum(worst(objective), worst(lambda moved: -objective(moved)))
 
     with module_mode(student, training=False), module_mode(teacher, training=False):
         with torch.no_grad():
-            loss_gap = difference(split.images).abs()
+            losses = own(images), taught(images)
         return MeasuredBound(
-            left=torch.maximum(worst(difference), worst(lambda images: -difference(images))),
-            loss_gap=loss_gap,
-            gradient_term=threat.epsilon * slopes,
-            student_gamma=gammas[0],
-            teacher_gamma=gammas[1],
+            left=furthest(lambda moved: own(moved) - taught(moved)),
+            loss_gap=(losses[0] - losses[1]).abs(),
+            gradient_term=threat.epsilon * slope_gap,
+            student_gamma=furthest(_remainder(own, images, losses[0], slopes[0])),
+            teacher_gamma=furthest(_remainder(taught, images, losses[1], slopes[1])),
             student_maximum=worst(own),
             teacher_maximum=worst(taught),
         )
+
+
+def _remainder(loss: Objective, images: Tensor, values: Tensor, slopes: Tensor) -> Objective:
+    """What a loss adds to its tangent plane, signed."""
+    return lambda moved: loss(moved) - values - ((moved - images) * slopes).flatten(1).sum(dim=1)
 
 
 def largest(

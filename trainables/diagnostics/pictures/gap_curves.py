@@ -35,7 +35,7 @@ def gap_picture(
             epsilons = [row.epsilon for row in measured]
             heights = [value(row) for row in measured]
             panel.plot(epsilons, heights, f"{shape}-", color=colour, markersize=4.5, label=name)
-        panel.axvline(threat.epsilon, color="#9aa1ad", linewidth=1, linestyle=":")
+        panel.axvline(threat.epsilon, color="#9aa1ad", linewidth=1, linestyle=":", zorder=1)
         plain(panel, x=f"{NORMS[threat.norm]} epsilon (images in [0, 1])", y=label)
         if label.startswith("robust"):
             panel.set_ylim(-3, 103)

@@ -62,7 +62,9 @@ def _draw(axes: "Axes", points: Series, colour: str, shape: str) -> None:
     if found and math.isfinite(found.slope):
         ends = [min(points.x), max(points.x)]
         heights = [found.slope * x + found.offset for x in ends]
+        axes.set_autoscale_on(False)  # a line may leave what an accuracy can be
         axes.plot(ends, heights, color=colour, linewidth=1.2, alpha=0.7)
+        axes.set_autoscale_on(True)
 
 
 def _correlation(points: Series) -> Correlation | None:
