@@ -206,6 +206,40 @@ def evaluate(
 
 
 @app.command()
+def diagnose(
+    target: Annotated[
+        Path, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study's folder.")
+    ],
+    teacher: Annotated[
+        str, typer.Option(help="auto (the config's own), none, or a checkpoint.")
+    ] = "auto",
+    teachers: Annotated[
+        Path | None, typer.Option(help="Folder of prepared teachers; default: around the target.")
+    ] = None,
+    epsilon: Annotated[
+        str | None,
+        typer.Option(help="Radii, 0,0.1,0.2 or 2/255,8/255; default: 0 to 1.5 x the trained one."),
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which images.")] = Split.validation,
+    images: Annotated[int, typer.Option(min=2, help="The first so many of them.")] = 500,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="L2 certificates by randomised smoothing, too.")
+    ] = False,
+    sigma: Annotated[float, typer.Option(help="Noise of --certify, images in [0, 1].")] = 0.25,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the result; default: diagnosis/ in the target.")
+    ] = None,
+) -> None:
+    """Say why a student is robust: feature gaps, input gradients, linearity; of a study: r."""
+    from tuner.diagnosing import as_request, diagnose_target
+
+    asked = as_request(
+        (teacher, teachers), epsilon, split.value, images, sigma=sigma if certify else None
+    )
+    diagnose_target(target, asked, output, console)
+
+
+@app.command()
 def ui(
     directory: StudyDir = Path("runs/digits"),
     port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default: 5000.")] = None,
