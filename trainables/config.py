@@ -16,6 +16,7 @@ from trainables.attacks import AttackConfig
 from trainables.conventions import for_another_method, with_conventions
 from trainables.conventions import merge as merge
 from trainables.data import DataConfig
+from trainables.diagnostics.config import DiagnosticsConfig
 from trainables.early_stopping import EarlyStoppingConfig
 from trainables.frozen import Frozen
 from trainables.frozen import fingerprint as fingerprint
@@ -144,6 +145,9 @@ class TrialConfig(Frozen):
     epochs: int = Field(200, ge=1, description="passes over the training images")
     seed: int = Field(0, ge=0, description="of weights, order, augmentation and attack")
     validation: ValidationConfig = ValidationConfig()
+    diagnostics: DiagnosticsConfig = Field(
+        DiagnosticsConfig(), description="what is measured besides accuracies, and when"
+    )
     hardware: HardwareConfig = HardwareConfig()
 
     @model_validator(mode="before")

@@ -10,6 +10,7 @@ from torch.optim.swa_utils import update_bn
 from trainables.alignments import Pair
 from trainables.config import TrialConfig
 from trainables.data import batches, load_data, num_batches
+from trainables.diagnostics.config import diagnose
 from trainables.early_stopping import BestEpoch
 from trainables.models import Network, allow_double_backward, require_double_backward
 from trainables.models.checkpoints import load_weights
@@ -201,13 +202,19 @@ class Distillation:
         }
 
     def _validate(self, network: Network) -> Metrics:
-        return validate(
-            network,
-            self.data.validation,
-            self.config.threat,
-            self.config.validation,
-            finished=self.finished,
-        )
+        config, split = self.config, self.data.validation
+        metrics = validate(network, split, config.threat, config.validation, finished=self.finished)
+        if config.diagnostics.due(finished=self.finished):
+            metrics |= diagnose(
+                network,
+                self.teacher,
+                split,
+                threat=config.threat,
+                attack=config.validation.attack,
+                config=config.diagnostics,
+                seed=VALIDATION_SEED,
+            )
+        return metrics
 
     def _best_network(self) -> Network:
         network = copy.deepcopy(self.measured)

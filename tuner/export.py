@@ -10,6 +10,7 @@ import yaml
 
 from trainables.config import TrialConfig
 from tuner.atomic import write_atomically
+from tuner.correlations import correlation_png, gaps_and_robustness
 from tuner.front_html import front_html
 from tuner.gains import what_alignment_buys
 from tuner.plots import write_front_png
@@ -75,7 +76,8 @@ def write_front(results: Results, directory: Path) -> list[Path]:
 
     Args:
         results: the study, finished or not.
-        directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html`` and ``configs/``
+        directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html``,
+            ``correlation.png`` and ``configs/``
             with ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
 
     Returns:
@@ -86,9 +88,18 @@ def write_front(results: Results, directory: Path) -> list[Path]:
         write_atomically(directory / "front.csv", _as_csv(results)),
         write_atomically(directory / "front.json", _as_json(results)),
         write_front_png(results, directory / "front.png"),
+        *_write_correlation(results, directory / "correlation.png"),
         write_atomically(directory / "front.html", front_html(results)),
         *configs,
     ]
+
+
+def _write_correlation(results: Results, path: Path) -> list[Path]:
+    """Robust accuracy against the feature gaps of all trials, where there are three or more."""
+    rows = gaps_and_robustness(results)
+    if max(len(row.records) for row in rows) < 3:
+        return []
+    return [write_atomically(path, correlation_png(results, rows))]
 
 
 def _write_configs(results: Results, directory: Path) -> list[Path]:

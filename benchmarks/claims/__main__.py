@@ -29,7 +29,7 @@ def size(distillation: Distillation) -> dict[str, float]:
 EVERYWHERE: dict[str, Measure] = {"accuracy": measures.accuracy}
 BY_GROUP: dict[str, dict[str, Measure]] = {
     "methods": {"apgd": measures.apgd, "features": measures.features},
-    "gradients": {"linearity": measures.linearity},
+    "gradients": {"bound": measures.linearity},
     "ablation": {"apgd": measures.apgd, "features": measures.features},
     "pretrained": {},
     "sizes": {"size": size},

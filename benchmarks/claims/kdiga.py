@@ -168,16 +168,16 @@ def bounds(evidence: Evidence) -> Finding:
     quantity = f"accuracy/margin@{BOUND_RADIUS:g}"
     columns = {
         f"robust % at {BOUND_RADIUS:g}": (quantity, percent),
-        "largest loss found": ("linearity/student_maximum", plain),
-        "bound": ("linearity/bound", plain),
-        "gradient term": ("linearity/gradient_term", plain),
-        "gamma of the student": ("linearity/student_gamma", plain),
-        "cosine to the teacher": ("linearity/gradient_cosine", plain),
+        "largest loss found": ("bound/student_maximum", plain),
+        "bound": ("bound/bound", plain),
+        "gradient term": ("bound/gradient_term", plain),
+        "gamma of the student": ("bound/student_gamma", plain),
+        "cosine to the teacher": ("bound/gradient_cosine", plain),
     }
     clouds, found = {}, []
     for architecture in (CNN, VIT):
         labels = [label for label in results.labels if label.startswith(architecture)]
-        x = [v for label in labels for v in results.values(label, "linearity/bound")]
+        x = [v for label in labels for v in results.values(label, "bound/bound")]
         y = [v for label in labels for v in results.values(label, quantity)]
         clouds[architecture] = (x, y)
         found.append(correlation(x, y))

@@ -7,9 +7,9 @@ from trainables.attacks import AttackConfig, margin_objective
 from trainables.autoattack import AutoAttack, autoattack
 from trainables.config import TrialConfig, merge
 from trainables.data import Split
+from trainables.diagnostics.bound import measured_bound
 from trainables.diagnostics.gaps import gaps
 from trainables.diagnostics.gradients import gradient_gap
-from trainables.diagnostics.linearity import empirical_bound
 from trainables.distillation import Distillation
 from trainables.evaluation import adversarial_images
 from trainables.models import Network
@@ -97,11 +97,13 @@ def linearity(distillation: Distillation) -> dict[str, Any]:
     """Input gradients against the teacher's, and the empirical bound, on 100 images."""
     student, teacher = distillation.student, the_teacher()
     split = first_hundred(distillation.data.test)
+    threat = at(distillation, BOUND_RADIUS)
+    bound = measured_bound(student, teacher, split, threat, seed=SEED, steps=20)
+    scalars = bound.scalars()
     return {
         **gradient_gap(student, teacher, split),
-        **empirical_bound(
-            student, teacher, split, at(distillation, BOUND_RADIUS), steps=20, seed=SEED
-        ),
+        **scalars,
+        "bound": scalars["teacher_maximum"] + scalars["right"],
     }
 
 

@@ -127,10 +127,9 @@ def _because(within: Sequence[float], between: Sequence[Correlation]) -> str:
         f"Within a model the gap is close to linear in robust accuracy (median |r| "
         f"{statistics.median(abs(r) for r in within):.2f}), but the sign is "
         f"{'mostly negative, as claimed' if negative > len(within) / 2 else 'mostly positive'}: "
-        f"negative in {negative} of {len(within)} models. Where adversarial features vary less than "
-        "clean ones, the gap is negative and shrinks with the radius together with the accuracy. "
-        f"Across models at one radius r is {' and '.join(f'{c.r:+.2f}' for c in between)}, far from "
-        "a law."
+        f"negative in {negative} of {len(within)} models. Where adversarial features vary less "
+        "than clean ones, the gap is negative and falls with the radius as the accuracy does. "
+        f"Across models at one radius r is {' and '.join(f'{c.r:+.2f}' for c in between)}."
     )
 
 
@@ -244,9 +243,9 @@ def batches(evidence: Evidence) -> Finding:
         "claim11.png",
         REPRODUCED if apart else NOT,
         f"The gain of covariance alignment over AT varies by {100 * spread:.1f} points between "
-        f"batch sizes; the intervals of the extremes {'do not ' if apart else ''}overlap. The number of "
-        "epochs is fixed, so a small batch also means more steps; gains are against AT at the same "
-        "batch.",
+        f"batch sizes; the intervals of the extremes {'do not ' if apart else ''}overlap. The "
+        "number of epochs is fixed, so a small batch also means more steps; gains are against AT "
+        "at the same batch.",
     )
 
 

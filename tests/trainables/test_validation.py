@@ -2,6 +2,7 @@ import pytest
 
 from trainables.autoattack import AutoAttack, autoattack
 from trainables.data import Split
+from trainables.distillation import Distillation
 from trainables.threat import ThreatModel
 from trainables.validation import VALIDATION_SEED, ValidationConfig, validate
 
@@ -36,3 +37,20 @@ def test_the_cross_entropy_is_attacked_when_it_is_said(when, expected, trained, 
     ]
 
     assert [int("val/pgd1_accuracy" in metrics) for metrics in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"), [("always", [1, 1]), ("last_epoch", [0, 1]), ("never", [0, 0])]
+)
+def test_a_trial_is_diagnosed_when_it_is_said(when, expected, trial, teacher):
+    diagnostics = {"when": when, "linearity_images": 4}
+    config = trial(method={"name": "rslad"}, diagnostics=diagnostics, epochs=2)
+    distillation = Distillation.build(config, teacher)
+
+    found = []
+    while not distillation.finished:
+        distillation.train_epoch()
+        found.append(distillation.validate())
+
+    assert [int("val/gram_gap" in metrics) for metrics in found] == expected
+    assert [int("val/gradient_cosine" in metrics) for metrics in found] == expected
