@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints browser
+.PHONY: help setup demo test unit style check format clean constraints browser claims
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ style: setup  ## ruff, mypy --strict, import rules.
 	$(BIN)/lint-imports
 
 check: style unit  ## What to run before every commit: style and unit tests, under 90 s.
+
+claims: setup  ## Put the papers' claims to the test; a stopped run goes on. Writes docs/claims.md.
+	$(BIN)/python -m benchmarks.claims
 
 format: setup  ## Let ruff write the code.
 	$(BIN)/ruff format .
