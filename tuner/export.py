@@ -10,6 +10,7 @@ import yaml
 
 from trainables.config import TrialConfig
 from tuner.atomic import write_atomically
+from tuner.correlations import correlation_png, gaps_and_robustness
 from tuner.front_html import front_html
 from tuner.gains import what_alignment_buys
 from tuner.plots import write_front_png
@@ -75,18 +76,22 @@ def write_front(results: Results, directory: Path) -> list[Path]:
 
     Args:
         results: the study, finished or not.
-        directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html`` and ``configs/``
-            with ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
+        directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html``, ``gaps.png``
+            (robust accuracy against the feature gaps, from three trials on) and ``configs/`` with
+            ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
 
     Returns:
         The files written, in this order.
     """
     configs = _write_configs(results, directory / "configs")
+    rows = [row for row in gaps_and_robustness(results) if len(row.records) >= 3]
+    gaps = directory / "gaps.png"
     return [
         write_atomically(directory / "front.csv", _as_csv(results)),
         write_atomically(directory / "front.json", _as_json(results)),
         write_front_png(results, directory / "front.png"),
         write_atomically(directory / "front.html", front_html(results)),
+        *([write_atomically(gaps, correlation_png(results, rows))] if rows else []),
         *configs,
     ]
 
