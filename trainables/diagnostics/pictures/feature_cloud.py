@@ -108,11 +108,13 @@ def _scatters(
 
 
 def _spectra(axes: "Axes", name: str, clean: Tensor, moved: Tensor) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for label, features, colour in (("clean", clean, CLEAN), ("attacked", moved, ATTACKED)):
         values = spectrum(features)
         values = values[values > 1e-6 * values.max()]  # a logarithm shows rounding as structure
         axes.plot(range(1, len(values) + 1), values, color=colour, label=label, linewidth=1.6)
     axes.set_yscale("log")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain(axes, title=f"{name}, spectrum", x="principal component", y="variance, feature units²")
     axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
