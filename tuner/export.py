@@ -76,24 +76,30 @@ def write_front(results: Results, directory: Path) -> list[Path]:
 
     Args:
         results: the study, finished or not.
-        directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html``, ``gaps.png``
-            (robust accuracy against the feature gaps, from three trials on) and ``configs/`` with
-            ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
+        directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html``,
+            ``correlation.png`` and ``configs/``
+            with ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
 
     Returns:
         The files written, in this order.
     """
     configs = _write_configs(results, directory / "configs")
-    rows = [row for row in gaps_and_robustness(results) if len(row.records) >= 3]
-    gaps = directory / "gaps.png"
     return [
         write_atomically(directory / "front.csv", _as_csv(results)),
         write_atomically(directory / "front.json", _as_json(results)),
         write_front_png(results, directory / "front.png"),
+        *_write_correlation(results, directory / "correlation.png"),
         write_atomically(directory / "front.html", front_html(results)),
-        *([write_atomically(gaps, correlation_png(results, rows))] if rows else []),
         *configs,
     ]
+
+
+def _write_correlation(results: Results, path: Path) -> list[Path]:
+    """Robust accuracy against the feature gaps of all trials, where there are three or more."""
+    rows = gaps_and_robustness(results)
+    if max(len(row.records) for row in rows) < 3:
+        return []
+    return [write_atomically(path, correlation_png(results, rows))]
 
 
 def _write_configs(results: Results, directory: Path) -> list[Path]:

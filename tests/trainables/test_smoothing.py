@@ -37,7 +37,7 @@ def test_the_lower_bound_is_clopper_and_pearsons(successes, trials):
     assert lower_bound(0, 10, 0.001) == 0.0
 
 
-def test_it_abstains_where_the_classes_are_even(linear_network, linear_split):
+def test_it_abstains_where_the_classes_are_even(linear_network):
     network = linear_network(torch.stack([torch.ones(4), torch.ones(4)]))
     network.model.weight.data[0] += torch.tensor([1.0, -1.0, 0.0, 0.0])
     even = Split(torch.full((3, 1, 2, 2), 0.5), torch.zeros(3, dtype=torch.long))

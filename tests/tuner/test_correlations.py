@@ -102,8 +102,8 @@ def test_the_picture_is_among_the_files_of_the_front_from_three_trials_on(result
 
     names = [{path.name for path in write_front(r, tmp_path)} for r in (few, results)]
 
-    assert "gaps.png" not in names[0]
-    assert "gaps.png" in names[1]
+    assert "correlation.png" not in names[0]
+    assert "correlation.png" in names[1]
 
 
 def test_the_report_shows_a_dot_per_trial_and_r(results):
