@@ -1,5 +1,7 @@
 """A diagnosis as pictures."""
 
+from collections.abc import Callable
+
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -13,9 +15,14 @@ from trainables.diagnostics.pictures import (
     gap_picture,
     saliency_picture,
 )
+from trainables.diagnostics.sweep import EpsilonRow
 from tuner.diagnosis import Diagnosis, Request, first_images
 from tuner.quantities import attack_name, radius
 
+GAPS: dict[str, Callable[[EpsilonRow], float]] = {
+    "variance gap, relative": lambda row: row.gaps.relative_variance,
+    "Gram gap, relative": lambda row: row.gaps.gram,
+}
 SHOWN_IMAGES = 4  # rows of the saliency picture
 SCATTERED_IMAGES = 500
 

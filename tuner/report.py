@@ -8,6 +8,7 @@ from pathlib import Path
 from tuner.atomic import write_atomically
 from tuner.front_html import front_svg, interval_text, trials_table
 from tuner.gains import doubt, what_alignment_buys
+from tuner.gap_pictures import gap_pictures
 from tuner.page import definitions, page, table
 from tuner.quantities import difference, is_accuracy, short, words, written
 from tuner.records import TrialRecord
@@ -42,6 +43,7 @@ def write_report(
         "The front": front_svg(results) + trials_table(results) if results.complete else "",
         "What alignment buys": _gains(results),
         "What the weights do": _weights(results, importances or {}),
+        "What the features do": gap_pictures(results),
         "What it cost": _cost(results, facts),
         "What went wrong": _failures(results),
         "How to do it again": _commands(results, path.parent),

@@ -24,7 +24,8 @@ class MeasuredBound:
     for every perturbation of the threat model, with the dual norm (L1 for Linf, L2 for L2).
 
     EMPIRICAL: the gammas are found by ascent and so are lower estimates, as is the left side. That
-    the measured sides agree certifies nothing.
+    the measured sides agree certifies nothing. The terms are measured apart from each other: were
+    the gammas tried at the points of the left side, every image would agree by arithmetic alone.
 
     Attributes:
         left: largest difference of the losses that an ascent found.

@@ -1,0 +1,39 @@
+"""Small pictures for the report: robust accuracy against the gaps of the features."""
+
+from html import escape
+
+from tuner.correlations import ROBUST, GapRow, gaps_and_robustness
+from tuner.picture import axis_around, in_unit
+from tuner.quantities import words
+from tuner.results import Results
+from tuner.small_pictures import Panel
+
+
+def gap_pictures(results: Results) -> str:
+    """A scatter per gap that at least three complete trials report; empty if there is none."""
+    rows = [row for row in gaps_and_robustness(results) if len(row.records) >= 3]
+    if not rows:
+        return ""
+    note = (
+        "One dot per complete trial, the front in red; gaps of the features under attack, relative "
+        "to clean ones, after the last epoch. r is Pearson's, with its 95 % interval."
+    )
+    figures = "".join(_scatter(results, row) for row in rows)
+    return f'<p class="note">{escape(note)}</p><div class="small">{figures}</div>'
+
+
+def _scatter(results: Results, row: GapRow) -> str:
+    heights = [in_unit(ROBUST, value) for value in row.robust]
+    across = axis_around("", [(gap, "front") for gap in row.gaps], ticks=4)
+    up = axis_around("", [(height, "front") for height in heights], ticks=4)
+    panel = Panel(across, up)
+    roles = ["front" if results.ranks[r.number] == 0 else "searched" for r in row.records]
+    points = sorted(zip(roles, row.gaps, heights, strict=True), reverse=True)  # the front on top
+    dots = [_dot(*panel.place(gap, height), role) for role, gap, height in points]
+    caption = f"{words(ROBUST)}, %, against {words(row.metric)}: {row.found}"
+    return panel.figure("".join(dots), caption)
+
+
+def _dot(x: float, y: float, role: str) -> str:
+    circle = f"M{x + 3:.1f} {y:.1f}a3 3 0 1 1 -6 0a3 3 0 1 1 6 0z"
+    return f'<g class="{role}"><path d="{circle}"/></g>'
