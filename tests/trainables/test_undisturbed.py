@@ -29,10 +29,15 @@ def condition(network):
 
 
 @pytest.fixture(autouse=True)
-def tf32(monkeypatch):
+def tf32():
     """On, as PyTorch has it for convolutions, so that switching it off is seen."""
-    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "tf32")
-    monkeypatch.setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32")
+    backends = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [backend.fp32_precision for backend in backends]
+    for backend in backends:
+        backend.fp32_precision = "tf32"
+    yield
+    for backend, precision in zip(backends, before, strict=True):
+        backend.fp32_precision = precision
 
 
 def test_inside_it_is_in_eval_mode_frozen_and_in_plain_float32(mixed):
