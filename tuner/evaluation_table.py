@@ -7,6 +7,9 @@ from tuner.evaluating import WORST, Evaluation, Row
 from tuner.quantities import radius
 from tuner.tables import plain_table
 
+BESIDE = 2
+"""Up to so many radii, intervals stand beside their values; of more, below them."""
+
 
 def accuracy_table(evaluation: Evaluation) -> Table:
     """A row per attack, a column per radius; the worst case last."""
@@ -22,12 +25,13 @@ def accuracy_table(evaluation: Evaluation) -> Table:
     for threat in request.threats:
         table.add_column(f"{norm} {radius(threat.epsilon)}", justify="right", no_wrap=True)
     clean, *rest = evaluation.rows
-    table.add_row("clean", *[_cell(clean)] * len(request.threats))
+    gap = " " if len(request.threats) <= BESIDE else "\n"
+    table.add_row("clean", *[_cell(clean, gap)] * len(request.threats))
     for name, cells in _by_attack(rest).items():
         if name == WORST:
             table.add_section()
         style = "bold" if name == WORST else ""
-        table.add_row(Text(name, style), *(Text(_cell(row), style) for row in cells))
+        table.add_row(Text(name, style), *(Text(_cell(row, gap), style) for row in cells))
     return table
 
 
@@ -40,9 +44,9 @@ def _by_attack(rows: list[Row]) -> dict[str, list[Row]]:
     return {**attacks, WORST: attacks.pop(WORST)}
 
 
-def _cell(row: Row) -> str:
+def _cell(row: Row, gap: str) -> str:
     low, high = row.accuracy.interval
-    return f"{100 * row.accuracy.share:.1f} ({100 * low:.1f}-{100 * high:.1f})"
+    return f"{100 * row.accuracy.share:.1f}{gap}({100 * low:.1f}-{100 * high:.1f})"
 
 
 def gates_table(evaluation: Evaluation) -> Table:

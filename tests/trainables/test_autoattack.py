@@ -293,7 +293,22 @@ def test_square_does_not_write_into_the_network():
     assert network.logits.tolist() == [[1.0, 0.0, 0.0, 0.0]]
 
 
-def test_what_the_library_warns_of_is_reported_and_not_printed(capfd):
+def test_square_asks_as_often_as_it_is_told():
+    network, asked = Stored(), []
+    network.register_forward_hook(lambda *_: asked.append(1))
+    split = Split(torch.rand(1, 1, 5, 5), torch.tensor([0]))
+
+    few, more = 10, 110
+    for queries in (few, more):
+        attack = AutoAttack(parts=("square",), square_queries=queries)
+        autoattack(network, split, THREAT, attack, seed=0)
+        asked.append(0)
+
+    first = asked.index(0)
+    assert len(asked) - 2 - first == first + more - few
+
+
+def test_what_the_library_warns_of_is_reported_and_not_printed(capfd, caplog):
     class Probabilities(nn.Module):
         def forward(self, images):
             return images.flatten(1).softmax(dim=1)
@@ -305,6 +320,7 @@ def test_what_the_library_warns_of_is_reported_and_not_printed(capfd):
 
     assert any("probability distribution" in warning for warning in result.warnings)
     assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
 
 
 def test_square_under_l2_needs_five_pixels(linear_network):
