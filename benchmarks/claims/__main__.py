@@ -93,8 +93,10 @@ These are small networks on small images. "Not reproduced" means: not here. Noth
 claim; where a weight is chosen by its result, the text says so.
 
 Robust accuracy is margin PGD, 20 steps of 0.1 epsilon, uniform start; APGD is the white-box half of
-AutoAttack (APGD-CE and APGD-T), which leaves far less at radius 0.2 than PGD-20 does. {machine};
-{hours:.1f} CPU hours in one-thread processes.
+AutoAttack (APGD-CE and APGD-T), which leaves far less at radius 0.2 than PGD-20 does.
+
+{machine}. The runs and their measures took {hours:.1f} hours of one-thread
+processes, two at a time, on a machine that had other work as well.
 
 | # | claim | verdict |
 |---|---|---|"""

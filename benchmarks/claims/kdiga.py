@@ -10,7 +10,7 @@ from benchmarks.claims.numbers import Results, gain, percent, plain, table
 from benchmarks.claims.plan import CNN, LAMBDAS, RADII, VIT
 from trainables.diagnostics.correlation import correlation
 
-SHAO = "Shao et al., 2021, abstract (`shared` summary; the paper's tables were not available)"
+SHAO = "Shao et al., 2021, abstract; the paper's tables were not seen"
 CLEAN = {"clean %": ("accuracy/clean", percent)}
 CURVE = {f"robust % at {r:g}": (f"accuracy/margin@{r:g}", percent) for r in RADII}
 
@@ -136,7 +136,8 @@ def pretrained(evidence: Evidence) -> Finding:
         before = f"{architecture}: before"
         weights = [f"{architecture}: KDIGA {w:g}" for w in (0.03, 0.1, 0.3)]
         for label in (before, f"{architecture}: KD", *weights):
-            groups.append(label.replace(": ", "\n").replace("small_", "").replace("_patch2_8", ""))
+            short = label.replace("small_", "").replace("_patch2_8", "")
+            groups.append(short.replace(": ", "\n").replace("KDIGA ", "λ "))
             clean_bars.append(results.values(label, "accuracy/clean"))
             robust_bars.append(results.values(label, "accuracy/margin@0.1"))
         best = max(weights, key=lambda name: mean(results.values(name, "accuracy/margin@0.1")))
@@ -144,13 +145,14 @@ def pretrained(evidence: Evidence) -> Finding:
             gain(results.values(best, q), results.values(before, q))
             for q in ("accuracy/margin@0.1", "accuracy/clean")
         )
-        kept = not clean.negative
-        verdicts.append(
-            REPRODUCED if robust.positive and kept else PARTLY if robust.positive else NOT
+        missing = evidence.taught("accuracy/margin@0.1") - mean(
+            results.values(best, "accuracy/margin@0.1")
         )
+        whole = robust.positive and not clean.negative and missing < 0.05
+        verdicts.append(REPRODUCED if whole else PARTLY if robust.positive else NOT)
         sentences.append(
             f"{architecture}: robust accuracy at 0.1 {robust} points, clean {clean} "
-            f"({best.split(': ')[1]})."
+            f"({best.split(': ')[1]}), {100 * missing:.1f} points below the teacher at 0.1."
         )
     pictures.bars(
         evidence.pictures / "claim04.png",
@@ -263,7 +265,7 @@ CLAIMS = (
         2,
         "Input gradient alignment carries robustness over, without adversarial training",
         SHAO,
-        f"KDIGA on `{CNN}`, five weights, exact double backward, and once by finite differences.",
+        f"KDIGA on `{CNN}`, weights {LAMBDAS}, by double backward; once by finite differences.",
         lambda evidence: across(evidence, CNN, "claim02.png", "KDIGA without an attack: CNN"),
     ),
     Claim(

@@ -66,10 +66,10 @@ def bars(path: Path, title: str, y: str, groups: Sequence[str], series: Series) 
         axes.bar(x, [v.mean() for v in values], 0.9 * width, color=colour, label=label, alpha=0.75)
         for centre, dots in zip(x, values, strict=True):
             axes.plot(np.full(len(dots), centre), dots, ".", color="0.15", ms=3)
-    axes.set_xticks(range(len(groups)), groups, fontsize=9)
+    axes.set_xticks(range(len(groups)), groups, fontsize=8)
     axes.grid(axis="x", visible=False)
     if len(series) > 1:
-        axes.legend(frameon=False, fontsize=9)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     _save(figure, path)
 
 
@@ -84,6 +84,25 @@ def scatter(
     for colour, (label, (x, y)) in zip(_cycle(len(clouds)), clouds.items(), strict=True):
         axes.plot(x, 100 * np.array(y), "o", ms=4, color=colour, label=label, alpha=0.8)
     axes.legend(frameon=False, fontsize=8)
+    _save(figure, path)
+
+
+def tracks(
+    path: Path,
+    title: str,
+    axes_names: tuple[str, str],
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+) -> None:
+    """One line per label through its points, or its name beside a single point; y in percent."""
+    figure, axes = _new(title, *axes_names)
+    for colour, (label, (x, y)) in zip(_cycle(len(points)), points.items(), strict=True):
+        shade = colour if len(x) > 1 else COLOURS[0]
+        axes.plot(x, 100 * np.array(y), "o-", ms=4, color=shade, label=label)
+        if len(x) == 1:
+            place = (x[0], 100 * y[0])
+            axes.annotate(label, place, xytext=(5, 3), textcoords="offset points", fontsize=8)
+    if any(len(x) > 1 for x, _ in points.values()):
+        axes.legend(frameon=False, fontsize=8)
     _save(figure, path)
 
 
