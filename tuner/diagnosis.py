@@ -24,7 +24,7 @@ from trainables.teachers import teacher_path
 FACTORS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 """Radii as factors of the threat's epsilon, unless others are asked for."""
 
-LINEARITY_IMAGES = 256
+LINEARITY_IMAGES, LINEARITY_STEPS = 100, 20  # of ascents that cost two passes and a gradient a step
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,7 @@ def measure(student: Student, request: Request) -> Diagnosis:
         ValueError: if the teacher cannot be found, or a radius is impossible.
     """
     config = student.config
+    torch.set_num_threads(config.hardware.threads)  # as in training: sums depend on it
     teacher = find_teacher(student, request)
     data = load_data(config.data, pick_device(config.hardware.device))
     images = first_images(getattr(data, request.split), request.images)
@@ -218,7 +219,9 @@ def _measure_alone(found: Diagnosis, name: str, network: Network, request: Reque
         threat.epsilon, network, split, threat=threat, attack=attack, seed=seed
     )
     found.zero_gradients[name] = zero_gradients(network, split)
-    found.linearity[name] = mean(local_linearity(network, few, threat, seed=seed))
+    found.linearity[name] = mean(
+        local_linearity(network, few, threat, steps=LINEARITY_STEPS, seed=seed)
+    )
     found.taylor[name] = mean(taylor_remainder_ratio(network, few.images, threat, seed=seed))
     if request.smoothing:
         found.certificates[name] = certify(network, split, request.smoothing, seed=seed)
@@ -230,7 +233,9 @@ def _compared(found: Diagnosis, teacher: Network) -> Diagnosis:
         found,
         gradients=gradient_gap(student, teacher, found.images),
         distance=feature_distance(student, teacher, found.images.images),
-        bound=measured_bound(student, teacher, found.few, threat, seed=VALIDATION_SEED),
+        bound=measured_bound(
+            student, teacher, found.few, threat, steps=LINEARITY_STEPS, seed=VALIDATION_SEED
+        ),
     )
 
 

@@ -109,6 +109,16 @@ def test_clean_accuracy_is_the_row_of_epsilon_0(student):
     assert row.robust_accuracy == clean_accuracy(found.student.network, data.validation)
 
 
+def test_the_averaged_weights_are_measured_where_there_are_some(student, tmp_path):
+    state = torch.load(student / "checkpoint.pt", weights_only=True)
+    average = {key: torch.zeros_like(value) for key, value in state["student"].items()}
+    save_atomically({**state, "result": average}, tmp_path / "checkpoint.pt")
+
+    found = find_student(tmp_path)
+
+    assert all(not value.any() for value in found.network.state_dict().values())
+
+
 def test_another_run_can_be_the_teacher(student):
     checkpoint = str(student / "checkpoint.pt")
 

@@ -29,11 +29,11 @@ def test_the_largest_value_of_a_plane_is_its_dual_norm_away(norm, epsilon, dual)
 
 def test_the_largest_value_is_kept_when_the_ascent_walks_on():
     def peak(images):
-        return -(images - 0.53).abs().sum(dim=(1, 2, 3))  # steps of 0.05 jump over it
+        return -(images - 0.51).abs().sum(dim=(1, 2, 3))  # steps of 0.05 jump over it
 
     threat = ThreatModel(epsilon=0.5)
 
-    found = largest(peak, GREY, threat, start=GREY, steps=3)
+    found = largest(peak, GREY, threat, start=GREY, steps=1)
 
     assert (found >= peak(GREY)).all()
 

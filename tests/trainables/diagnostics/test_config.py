@@ -87,6 +87,13 @@ def test_a_diagnosis_repeats(trained, teacher, measured):
     assert measured(trained, teacher) == measured(trained, teacher)
 
 
+def test_a_correlation_of_what_never_varies_is_left_out(linear_network, measured):
+    metrics = measured(linear_network(torch.zeros(10, 64)), measure=("gaps",))
+
+    assert "val/variance_gap_correlation" not in metrics
+    assert all(math.isfinite(value) for value in metrics.values())
+
+
 def test_the_radii_are_the_factors_and_the_threats_own():
     config = DiagnosticsConfig(factors=(0.5, 2.0))
 

@@ -52,6 +52,14 @@ def test_a_correlation_is_drawn_with_its_line_and_r():
     assert is_png(as_png(figure))
 
 
+def test_a_line_does_not_stretch_the_axis_beyond_the_points():
+    series = Series("student", [0.0, 0.1, 0.2, 1.0], [100, 0, 0, 0])
+
+    figure = correlation_picture([("gap", [series])], title="t", y_label="robust accuracy, %")
+
+    assert figure.axes[0].get_ylim() == pytest.approx((-6, 106))
+
+
 def test_two_points_are_drawn_without_a_line():
     figure = correlation_picture(
         [("gap", [Series("students", [0.1, 0.2], [50, 40])])], title="t", y_label="y"

@@ -35,6 +35,8 @@ def test_a_row_is_what_its_radius_does(norm, trained, split):
 
     near = ThreatModel(norm=norm, epsilon=0.3)
     moved = attacked_at(0.3, trained, split, threat=near, attack=ATTACK, seed=4)
+    length = (moved - split.images).flatten(1).norm(p=2 if norm == "l2" else torch.inf, dim=1)
+    assert length.max().item() == pytest.approx(0.3, rel=1e-3)
     assert row.robust_accuracy == accuracy_under(trained, split, moved)
     assert row.gaps.scalars == gaps(trained, split.images, moved, layer=-2).scalars
 

@@ -44,11 +44,19 @@ def correlation_picture(
     for axis, (label, series) in zip(axes, panels, strict=True):
         for points, colour, shape in zip(series, COLOURS, SHAPES, strict=False):
             _draw(axis, points, colour, shape)
+        _frame_points(axis, [y for points in series for y in points.y])
         plain(axis, x=label, y=y_label)
         above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0)}
         axis.legend(frameon=False, fontsize=8, borderaxespad=0.2, handlelength=1.4, **above)
     heading(figure, title, note)
     return figure
+
+
+def _frame_points(axes: "Axes", heights: Sequence[float]) -> None:
+    """End the axis around the points: a line may go on to accuracies that cannot be."""
+    low, high = min(heights), max(heights)
+    margin = 0.06 * (high - low) or 1.0
+    axes.set_ylim(low - margin, high + margin)
 
 
 def _draw(axes: "Axes", points: Series, colour: str, shape: str) -> None:
@@ -62,9 +70,7 @@ def _draw(axes: "Axes", points: Series, colour: str, shape: str) -> None:
     if found and math.isfinite(found.slope):
         ends = [min(points.x), max(points.x)]
         heights = [found.slope * x + found.offset for x in ends]
-        axes.set_autoscale_on(False)  # a line may leave what an accuracy can be
         axes.plot(ends, heights, color=colour, linewidth=1.2, alpha=0.7)
-        axes.set_autoscale_on(True)
 
 
 def _correlation(points: Series) -> Correlation | None:
