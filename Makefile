@@ -29,7 +29,7 @@ test: setup browser  ## Run all tests: style, types, import rules, unit and end-
 	$(BIN)/python -m pytest
 
 unit: setup  ## Run the unit tests alone.
-	$(BIN)/python -m pytest -m "not end_to_end"
+	$(BIN)/python -m pytest -m "not end_to_end and not slow"
 
 style: setup  ## ruff, mypy --strict, import rules.
 	$(BIN)/ruff format --check --quiet .

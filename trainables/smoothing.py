@@ -108,8 +108,9 @@ def _votes(
         size = min(config.batch_size, count - first)
         noise = torch.randn((size, *image.shape), generator=generator, device=image.device)
         logits = network(image + config.sigma * noise)
+        sure = logits.isfinite().all(dim=1)  # argmax would call NaN class 0
         total = total.to(logits.device) + torch.bincount(
-            logits.argmax(dim=1), minlength=logits.shape[1]
+            logits.argmax(dim=1)[sure], minlength=logits.shape[1]
         )
     return total
 

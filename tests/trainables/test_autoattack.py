@@ -23,6 +23,8 @@ from trainables.named_attacks import NAMED_ATTACKS
 from trainables.robustness import clean_flags, robust_flags
 from trainables.threat import ThreatModel
 
+pytestmark = pytest.mark.slow
+
 QUICK = AutoAttack(square_queries=60)
 THREAT = ThreatModel(epsilon=0.15)
 SEED = 3

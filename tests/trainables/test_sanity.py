@@ -12,6 +12,8 @@ from trainables.models import Network
 from trainables.sanity import Rescaled, sanity_gates, scale_factors, zero_gradients
 from trainables.threat import ThreatModel
 
+pytestmark = pytest.mark.slow
+
 
 class Quantised(Network):
     """Sees five grey levels: no gradient anywhere, and none the worse for it."""

@@ -77,3 +77,12 @@ def test_an_image_gets_the_same_certificate_in_any_company(trained, digits):
 def test_settings_without_meaning_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         SmoothingConfig.model_validate(settings)
+
+
+def test_a_network_of_nan_is_certified_for_nothing(linear_network, linear_split):
+    network = linear_network(torch.full((2, 4), float("nan")))
+
+    found = certify(network, linear_split, SmoothingConfig(selection=8, samples=50), seed=0)
+
+    assert found.abstentions == 1.0
+    assert found.accuracy(0.0) == 0.0

@@ -25,6 +25,8 @@ from tuner.records import TrialRecord, TrialState
 from tuner.study import StudyConfig
 from tuner.tracking import default_uri
 
+pytestmark = pytest.mark.slow
+
 TRIAL = TrialConfig.model_validate(
     {
         "student": {"architecture": "small_resnet6"},

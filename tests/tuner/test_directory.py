@@ -68,6 +68,7 @@ def test_a_directory_with_other_things_in_it_is_refused(directory):
     assert [path.name for path in directory.path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_a_second_driver_is_kept_out_while_the_first_one_works(directory):
     program = (
         "import sys; from pathlib import Path; from tuner.directory import StudyDirectory\n"

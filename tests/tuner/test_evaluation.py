@@ -14,6 +14,8 @@ from trainables.models.checkpoints import save_atomically
 from trainables.teachers import prepare_teacher
 from tuner.cli import app
 
+pytestmark = pytest.mark.slow
+
 TRIAL = {
     "student": {"architecture": "small_resnet6"},
     "data": {"batch_size": 50},

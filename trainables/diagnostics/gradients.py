@@ -37,8 +37,14 @@ def gradient_gap(student: Network, teacher: Network, split: Split) -> dict[str, 
     )
     return {
         "gradient_distance": (own - taught).norm(dim=1).mean().item(),
-        "gradient_cosine": F.cosine_similarity(own, taught).mean().item(),
+        "gradient_cosine": F.cosine_similarity(_scaled(own), _scaled(taught)).mean().item(),
     }
+
+
+def _scaled(gradients: Tensor) -> Tensor:
+    """Each row by its largest entry: squares of small gradients vanish in float32."""
+    tiny = torch.finfo(gradients.dtype).tiny
+    return gradients / gradients.abs().amax(dim=1, keepdim=True).clamp_min(tiny)
 
 
 def zero_gradients(network: Network, split: Split) -> float:

@@ -53,3 +53,12 @@ def test_saturated_networks_have_zero_gradients(linear_network, split):
 
     assert zero_gradients(linear_network(weight), split) == pytest.approx(2 / 6)
     assert zero_gradients(linear_network(torch.randn(3, 4)), split) == 0
+
+
+def test_tiny_gradients_keep_their_direction(linear_network, split):
+    weight = torch.randn(3, 4)  # both so small that every prediction is uniform
+    student, teacher = linear_network(1e-25 * weight), linear_network(1e-5 * weight)
+
+    found = gradient_gap(student, teacher, split)
+
+    assert found["gradient_cosine"] == pytest.approx(1.0, abs=1e-4)
