@@ -140,8 +140,8 @@ def test_the_view_of_the_weights_shows_them_beside_the_objectives(page, links):
     settle(page, ".parcoords")
 
     axes = page.locator(".parcoords .dimension .label").all_text_contents()
-    assert axes[:4] == ["alpha", "beta", "gamma", "lambda"]
-    assert len(axes) == 4 + 2
+    assert axes[:5] == ["alpha", "beta", "gamma", "lambda", "mu"]
+    assert len(axes) == 5 + 2
 
 
 def test_the_view_of_learning_curves_shows_stopped_trials_too(page, links):
