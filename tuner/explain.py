@@ -33,7 +33,7 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "missing":
         return f"{where} is missing"
     if detail["type"] == "value_error":
-        return f"{where}: {context['error']}"
+        return f"{where}: {context['error']}" if path else str(context["error"])
     rule = detail["msg"]
     for opening in ("Input should ", "Value should ", "String should ", "List should "):
         rule = rule.removeprefix(opening)

@@ -29,10 +29,11 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     console.print(text, markup=False, soft_wrap=True)
     shown = min(SHOWN, study.trials)
     table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
-    for column in ("trial", "label", "teacher > student", *SYMBOLS):
+    for column in ("trial", "label", "teacher > student", "method", *SYMBOLS):
         table.add_column(column)
     for number, proposal in enumerate(first_proposals(study, shown)):
-        table.add_row(str(number), proposal.label, _pair(proposal), *_weights(proposal))
+        method = proposal.config.method_name
+        table.add_row(str(number), proposal.label, _pair(proposal), method, *_weights(proposal))
     console.print(table)
     console.print(f"{epochs(study)} training epochs in all; run it without --dry-run")
 
