@@ -10,7 +10,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import Trial
+from optuna.trial import FixedTrial, Trial
 
 from search_spaces.space import SearchSpace
 
@@ -26,7 +26,7 @@ class RestrictedTrial:
         fixed: values by parameter name; Optuna never sees these parameters.
     """
 
-    def __init__(self, trial: Trial, ranges: Ranges, fixed: Mapping[str, Any]) -> None:
+    def __init__(self, trial: Trial | FixedTrial, ranges: Ranges, fixed: Mapping[str, Any]) -> None:
         self._trial, self._ranges, self._fixed = trial, ranges, fixed
         self.constants: dict[str, Any] = {}
         self.full_distributions: dict[str, BaseDistribution] = {}
@@ -78,7 +78,7 @@ class RestrictedTrial:
 
 def sample(
     space: SearchSpace,
-    trial: Trial,
+    trial: Trial | FixedTrial,
     *,
     ranges: Ranges | None = None,
     fixed: Mapping[str, Any] | None = None,
@@ -173,17 +173,21 @@ def _narrow_choices(
     return CategoricalDistribution([c for c in distribution.choices if c in allowed])
 
 
+def holds(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a distribution can draw the value."""
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (ValueError, TypeError):
+        return False
+
+
 def check_fixed(name: str, value: Any, distribution: BaseDistribution) -> Any:
     """Return ``value`` if the distribution holds it.
 
     Raises:
         ValueError: otherwise.
     """
-    try:
-        inside = distribution._contains(distribution.to_internal_repr(value))
-    except (ValueError, TypeError):
-        inside = False
-    if not inside:
+    if not holds(distribution, value):
         raise ValueError(
             f"fixed {name!r} must be allowed by the space, got {value!r}; {distribution}"
         )

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,7 +20,8 @@ class Frozen(BaseModel):
     )
 
 
-def fingerprint(settings: Frozen) -> str:
-    """First 16 hex digits of the SHA-256 of the settings as canonical JSON."""
-    canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+def fingerprint(settings: Frozen | Mapping[str, Any]) -> str:
+    """First 16 hex digits of the SHA-256 of the settings, or of their dump, as canonical JSON."""
+    content = settings.model_dump(mode="json") if isinstance(settings, Frozen) else settings
+    canonical = json.dumps(content, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from tuner.atomic import write_atomically
+from tuner.differences import describe_differences
 from tuner.study import StudyConfig
 from tuner.study_file import load_study
 
@@ -125,26 +126,10 @@ def write_yaml(path: Path, content: object) -> None:
 
 def _refuse_another(before: StudyConfig, now: StudyConfig, path: Path) -> None:
     def identity(study: StudyConfig) -> dict[str, object]:
-        return _flatten(study.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)))
+        return study.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
 
-    old, new = identity(before), identity(now)
-    differences = [
-        f"{key} was {old.get(key, 'absent')!r} and is now {new.get(key, 'absent')!r}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
-    if differences:
-        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
+    if differences := describe_differences(identity(before), identity(now)):
         raise ValueError(
-            f"directory {path} belongs to another study: {'; '.join(differences[:3])}{more}; "
+            f"directory {path} belongs to another study: {differences}; "
             "choose another directory, or another name"
         )
-
-
-def _flatten(value: object, prefix: str = "") -> dict[str, object]:
-    if isinstance(value, dict) and value:
-        flat: dict[str, object] = {}
-        for key, inner in value.items():
-            flat |= _flatten(inner, f"{prefix}/{key}" if prefix else str(key))
-        return flat
-    return {prefix: value}

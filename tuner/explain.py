@@ -1,5 +1,6 @@
 """Turning a validation error into one sentence: what, the rule, the value, what is allowed."""
 
+import re
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,10 @@ from pydantic_core import ErrorDetails
 
 from trainables.methods import METHODS
 from trainables.spelling import unknown
+from tuner.scheduler_config import SCHEDULERS
+
+TAGS = {*METHODS, *SCHEDULERS}
+"""Names that tell the members of a union apart."""
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
@@ -20,14 +25,14 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    path = [part for part in detail["loc"] if part not in METHODS]  # the tag of a union is no key
+    path = [part for part in detail["loc"] if part not in TAGS]  # the tag of a union is no key
     where = "/".join(map(str, path)) or model.__name__
     value = detail["input"]
     context = detail.get("ctx", {})
     if detail["type"] == "extra_forbidden":
         return _unknown_key(path, model)
     if detail["type"] == "union_tag_invalid":
-        return unknown(f"{where}/name", context.get("tag"), METHODS)
+        return unknown(f"{where}/name", context.get("tag"), _quoted(context["expected_tags"]))
     if detail["type"] == "literal_error":
         return f"{where} must be {context['expected']}, got {value!r}"
     if detail["type"] == "missing":
@@ -38,6 +43,11 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     for opening in ("Input should ", "Value should ", "String should ", "List should "):
         rule = rule.removeprefix(opening)
     return f"{where} must {rule}, got {value!r}"
+
+
+def _quoted(text: str) -> list[str]:
+    """Names out of pydantic's ``'one', 'two'``."""
+    return re.findall(r"'([^']+)'", text)
 
 
 def _unknown_key(path: list[int | str], model: type[BaseModel]) -> str:

@@ -19,13 +19,46 @@ def dominance(losses: Losses) -> NDArray[np.bool_]:
     return np.asarray((rows <= columns).all(axis=2) & (rows < columns).any(axis=2))
 
 
-def non_dominated_ranks(losses: Losses) -> NDArray[np.int64]:
-    """Rank of each point: 0 on the front, 1 on the front of the rest, … (Deb et al., 2002)."""
-    dominates = dominance(losses)
-    ranks = np.full(len(losses), -1)
-    while (left := ranks < 0).any():
-        ranks[left & ~dominates[left].any(axis=0)] = ranks.max() + 1
+def non_dominated_ranks(losses: Losses, violations: Losses | None = None) -> NDArray[np.int64]:
+    """Rank of each point: 0 on the front, 1 on the front of the rest, … (Deb et al., 2002).
+
+    Args:
+        losses: ``(points, objectives)``, finite.
+        violations: ``(points,)``; how far each point is from holding the constraints, 0 where it
+            holds them. Points that do not come after all that do, less violated first.
+
+    Returns:
+        ``(points,)``; some have rank 0, even if none holds the constraints.
+    """
+    if violations is None or not (violations > 0).any():
+        return _ranks(losses)
+    feasible = violations <= 0
+    ranks = np.empty(len(losses), dtype=np.int64)
+    ranks[feasible] = _ranks(losses[feasible])
+    after = ranks[feasible].max(initial=-1) + 1
+    ranks[~feasible] = after + np.unique(violations[~feasible], return_inverse=True)[1]
     return ranks
+
+
+def _ranks(losses: Losses) -> NDArray[np.int64]:
+    points, place = np.unique(losses, axis=0, return_inverse=True)
+    ranks = np.full(len(points), -1)
+    left = np.arange(len(points))  # in lexicographic order: nobody is dominated by a later one
+    while len(left):
+        best = _first_front(points[left])
+        ranks[left[best]] = ranks.max() + 1
+        left = left[~best]
+    return np.asarray(ranks[place.reshape(-1)])
+
+
+def _first_front(points: Losses) -> NDArray[np.bool_]:
+    """Who of different points, sorted, is not dominated."""
+    if points.shape[1] > 2:
+        return np.asarray(~dominance(points).any(axis=0))
+    if points.shape[1] == 1:
+        return np.asarray(np.arange(len(points)) == 0)
+    lowest = np.minimum.accumulate(points[:, 1])
+    return np.append(True, points[1:, 1] < lowest[:-1])
 
 
 def hypervolume(losses: Losses, reference: Losses) -> float:

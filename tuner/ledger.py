@@ -4,6 +4,7 @@ Only the driver writes here. A trial's number is its identity; a trial that is r
 ledger is unfinished, whatever became of the process that trained it.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial
 
-from tuner.proposals import propose
-from tuner.records import TrialRecord, TrialState
+from tuner.differences import difference, merged
+from tuner.proposals import Proposal
+from tuner.records import Cause, TrialRecord, TrialState
 from tuner.study import StudyConfig
 
 STATES: dict[optuna.trial.TrialState, TrialState] = {
@@ -34,13 +36,20 @@ Reopen = Callable[[StudyConfig, Path], "Ledger"]
 class Ledger:
     """The trials of one study.
 
+    Args:
+        study: what is asked for.
+        directory: where the journal lies, if the study names no storage.
+        storage: used instead, for a study that nobody keeps.
+
     Raises:
         ValueError: if the storage holds a study of this name with other directions.
     """
 
-    def __init__(self, study: StudyConfig, directory: Path) -> None:
+    def __init__(
+        self, study: StudyConfig, directory: Path, storage: BaseStorage | None = None
+    ) -> None:
         self._config, self._directory = study, directory
-        self._storage = _open_storage(study, directory)
+        self._storage = storage or _open_storage(study, directory)
         directions = [objective.direction for objective in study.objectives]
         self._study = _open_study(study.name, self._storage, directions)
         found = [direction.name.lower() for direction in self._study.directions]
@@ -49,26 +58,51 @@ class Ledger:
                 f"study {study.name!r} in {study.storage or directory} has directions {found}, "
                 f"but the config asks for {directions}; choose another name"
             )
+        base = study.base.model_dump(mode="json")
+        teachers = {name: t.model_dump(mode="json") for name, t in study.teachers.items()}
+        self._bases = {"": base, **{name: {**base, "teacher": t} for name, t in teachers.items()}}
+        trials = self._study.get_trials(deepcopy=False)
+        self._ids = [trial._trial_id for trial in trials]
+        self._open = {t.number for t in trials if STATES[t.state] == TrialState.running}
 
     def __reduce__(self) -> tuple[Reopen, tuple[StudyConfig, Path]]:
         """Pickled as the way to open it again: Ray snapshots whatever holds a ledger."""
         return Ledger, (self._config, self._directory)
 
     def __len__(self) -> int:
-        return len(self._study.get_trials(deepcopy=False))
+        return len(self._ids)
 
-    def propose(self) -> int | None:
-        """Enter the next trial as running and return its number; None if the study has them all."""
-        trials = self._study.get_trials(deepcopy=False)
-        if len(trials) >= self._config.trials:
-            return None
-        self._study.add_trial(propose(self._config, trials).as_running())
-        return len(trials)
+    def enter(self, proposal: Proposal) -> TrialRecord:
+        """Enter a trial, whole and running."""
+        config = proposal.config.model_dump(mode="json")
+        attributes = {
+            # the base and the teachers are in study.yaml, whole
+            "overrides": difference(self._bases[proposal.teacher], config),
+            "label": proposal.label,
+            "teacher": proposal.teacher,
+            "repeats": proposal.repeats,
+            "retries": proposal.retries,
+        }
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.RUNNING,
+                params=dict(proposal.params),
+                distributions=dict(proposal.distributions),
+                user_attrs={key: value for key, value in attributes.items() if value is not None},
+                system_attrs=dict(proposal.system_attrs),
+            )
+        )
+        number = len(self._ids)
+        study_id = self._study._study_id
+        self._ids.append(self._storage.get_trial_id_from_study_id_trial_number(study_id, number))
+        self._open.add(number)
+        return self.record(number)
 
     def report(self, number: int, metrics: Mapping[str, float]) -> TrialRecord:
         """Store an epoch's metrics; the same epoch again replaces what was there."""
         report = {**metrics, "timestamp": int(time.time() * 1000)}
-        self._set(number, f"report/{int(metrics['epoch']):05d}", report)
+        # as text: a tenth of the memory of a dictionary of numbers
+        self._set(number, f"report/{int(metrics['epoch']):05d}", json.dumps(report))
         return self.record(number)
 
     def complete(self, number: int) -> TrialRecord:
@@ -80,55 +114,72 @@ class Ledger:
         metrics = [objective.metric for objective in self._config.objectives]
         missing = [metric for metric in metrics if metric not in record.metrics]
         if missing:
-            return self.fail(number, f"no {missing[0]} in its last report")
-        self._study.tell(number, [record.metrics[metric] for metric in metrics])
-        return self.record(number)
+            return self.fail(number, f"{Cause.raised}: no {missing[0]} in its last report")
+        values = [record.metrics[metric] for metric in metrics]
+        return self._end(number, optuna.trial.TrialState.COMPLETE, values)
 
     def fail(self, number: int, reason: str) -> TrialRecord:
-        """End a trial as failed, in words."""
+        """End a trial as failed; the reason begins with a :class:`Cause`."""
         self._set(number, "reason", reason)
-        self._study.tell(number, state=optuna.trial.TrialState.FAIL)
-        return self.record(number)
+        return self._end(number, optuna.trial.TrialState.FAIL)
 
     def stop(self, number: int, reason: str) -> TrialRecord:
         """End a trial that was stopped early; it has no objectives."""
         self._set(number, "reason", reason)
-        self._study.tell(number, state=optuna.trial.TrialState.PRUNED)
+        return self._end(number, optuna.trial.TrialState.PRUNED)
+
+    def _end(
+        self, number: int, state: optuna.trial.TrialState, values: Sequence[float] | None = None
+    ) -> TrialRecord:
+        self._storage.set_trial_state_values(self._ids[number], state, values)
+        self._open.discard(number)
         return self.record(number)
 
     def _set(self, number: int, key: str, value: Any) -> None:
-        trial = self._trial(number)
-        self._storage.set_trial_user_attr(trial._trial_id, key, value)
+        self._storage.set_trial_user_attr(self._ids[number], key, value)
 
-    def _trial(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
+    def remember(self, key: str, text: str) -> str:
+        """What was noted under ``key`` when the study was first opened; ``text``, if nothing was.
+
+        For what identifies a study beyond its file.
+        """
+        noted = self._study.user_attrs.get(key)
+        if noted is None:
+            self._study.set_user_attr(key, text)
+        return text if noted is None else str(noted)
 
     def record(self, number: int) -> TrialRecord:
         """One trial as it stands."""
-        return self._record(self._trial(number))
+        return self._record(self._storage.get_trial(self._ids[number]))
 
     def records(self) -> list[TrialRecord]:
         """All trials in the order of their numbers."""
         return [self._record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
+    def trial(self, number: int) -> FrozenTrial:
+        """One trial as Optuna has it; not to be changed."""
+        return self._storage.get_trial(self._ids[number])
+
     def unfinished(self) -> list[int]:
         """Numbers of the trials that were begun and did not end."""
-        return [r.number for r in self.records() if r.state == TrialState.running]
+        return sorted(self._open)
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
         attributes = trial.user_attrs
-        reports = tuple(attributes[key] for key in sorted(attributes) if key.startswith("report/"))
+        keys = sorted(key for key in attributes if key.startswith("report/"))
         metrics = [objective.metric for objective in self._config.objectives]
         return TrialRecord(
             number=trial.number,
             state=STATES[trial.state],
-            label=attributes.get("label", "searched"),
-            teacher=attributes.get("teacher", ""),
-            config=attributes["config"],
+            label=attributes["label"],
+            teacher=attributes["teacher"],
+            config=merged(self._bases[attributes["teacher"]], attributes["overrides"]),
             params=trial.params,
-            reports=reports,
+            reports=tuple(json.loads(attributes[key]) for key in keys),
             values=dict(zip(metrics, trial.values, strict=True)) if trial.values else {},
             reason=attributes.get("reason", "") if STATES[trial.state] in ENDED_EARLY else "",
+            repeats=attributes.get("repeats"),
+            retries=attributes.get("retries"),
             started=trial.datetime_start.astimezone() if trial.datetime_start else None,
             ended=trial.datetime_complete.astimezone() if trial.datetime_complete else None,
         )

@@ -1,6 +1,7 @@
 """What a study would do, without doing it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import optuna
 import yaml
@@ -9,10 +10,13 @@ from rich.table import Table
 
 from trainables.alignments import ALIGNMENTS
 from tuner.directory import StudyDirectory
-from tuner.proposals import Proposal, check_space, propose
+from tuner.ledger import Ledger
+from tuner.proposals import Proposal, check_space
+from tuner.proposer import Proposer
 from tuner.records import SYMBOLS
 from tuner.runner import check_teachers
 from tuner.study import StudyConfig
+from tuner.warm_start import load_earlier
 
 SHOWN = 12
 
@@ -40,11 +44,13 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
 
 def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:
     """What would be tried first if nothing were learned meanwhile."""
-    memory = optuna.create_study(directions=[o.direction for o in study.objectives])
+    memory = Ledger(study, Path(), optuna.storages.InMemoryStorage())
+    proposer = Proposer(study, first=load_earlier(study).first)
     for _ in range(number):
-        proposal = propose(study, memory.get_trials(deepcopy=False))
+        proposal = proposer.next()
         yield proposal
-        memory.add_trial(proposal.as_running())
+        record = memory.enter(proposal)
+        proposer.enter(record, memory.trial(record.number))
 
 
 def epochs(study: StudyConfig) -> int:

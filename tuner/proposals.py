@@ -1,31 +1,18 @@
-"""What to try next: a pure function of the study and of what was tried.
+"""What a trial of a study can be: its first trials, its baselines, and any draw of its space."""
 
-Proposals are drawn on a copy of the study in memory. A duplicate is dropped there and leaves no
-trace, and a trial enters the ledger whole or not at all, whatever is killed in between.
-"""
-
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 
-from search_spaces import SearchSpace, explore, sample
+from search_spaces import SearchSpace, explore
 from trainables.config import TrialConfig, merge, override
 from trainables.spelling import unknown
 from tuner.explain import explain
-from tuner.samplers import create_sampler
 from tuner.spaces import find_search_space
 from tuner.study import StudyConfig
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # it announces every study in memory
-
-MAX_REDRAWS = 20
-"""Draws after which a duplicate is accepted: a small discrete space may simply be used up."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +26,8 @@ class Proposal:
         params: what Optuna suggested.
         distributions: from what.
         system_attrs: what the sampler noted on it.
+        repeats: number of the trial that it trains again with another seed.
+        retries: number of the trial, lost with its worker, that it makes good.
     """
 
     config: TrialConfig
@@ -47,39 +36,8 @@ class Proposal:
     params: Mapping[str, Any] = field(default_factory=dict)
     distributions: Mapping[str, BaseDistribution] = field(default_factory=dict)
     system_attrs: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_running(self) -> FrozenTrial:
-        """The trial as it enters a study: begun, with its whole config."""
-        return optuna.trial.create_trial(
-            state=TrialState.RUNNING,
-            params=dict(self.params),
-            distributions=dict(self.distributions),
-            user_attrs={
-                "config": self.config.model_dump(mode="json"),
-                "label": self.label,
-                "teacher": self.teacher,
-            },
-            system_attrs=dict(self.system_attrs),
-        )
-
-
-def propose(study: StudyConfig, trials: Sequence[FrozenTrial]) -> Proposal:
-    """The next trial: the paper's setting first, then the baselines, then what the sampler draws.
-
-    Raises:
-        ValueError: if a first trial, a baseline, a range or a fixed value does not fit.
-    """
-    space = find_search_space(study.search_space)
-    number = len(trials)
-    first = first_trials(study, space)
-    if number < len(first):
-        return _draw(study, space, trials, dict(first[number]))
-    baselines = baseline_overrides(study, space)
-    if number < len(first) + len(baselines):
-        label, overrides = baselines[number - len(first)]
-        config, teacher = resolve(study, overrides)
-        return Proposal(config, label, teacher)
-    return _draw(study, space, trials, None)
+    repeats: int | None = None
+    retries: int | None = None
 
 
 def first_trials(study: StudyConfig, space: SearchSpace) -> Sequence[Mapping[str, Any]]:
@@ -170,48 +128,3 @@ def check_space(study: StudyConfig) -> None:
                 raise ValueError(unknown(f"parameter in {place}", name, parameters))
     for _, overrides in baseline_overrides(study, space):
         resolve(study, overrides)
-    propose(study, [])
-
-
-def _draw(
-    study: StudyConfig,
-    space: SearchSpace,
-    trials: Sequence[FrozenTrial],
-    fixed_first: dict[str, Any] | None,
-) -> Proposal:
-    copy = _copy_in_memory(study, trials)
-    if fixed_first:
-        copy.enqueue_trial(fixed_first)
-    seen = [trial.user_attrs["config"] for trial in trials if trial.state != TrialState.FAIL]
-    for _ in range(MAX_REDRAWS):
-        trial = copy.ask()
-        config, teacher = _sampled(study, space, trial)
-        if fixed_first or config.model_dump(mode="json") not in seen:
-            break
-        copy.tell(trial, state=TrialState.FAIL)
-    frozen = copy.trials[trial.number]
-    label = "searched" if fixed_first is None else _first_label(study)
-    return Proposal(
-        config, label, teacher, frozen.params, frozen.distributions, frozen.system_attrs
-    )
-
-
-def _sampled(study: StudyConfig, space: SearchSpace, trial: Trial) -> tuple[TrialConfig, str]:
-    teachers = sorted(study.teachers)
-    settings = {"ranges": study.ranges, "fixed": study.fixed}
-    return resolve(study, sample(space, trial, teachers=teachers, **settings))
-
-
-def _first_label(study: StudyConfig) -> str:
-    return "paper" if study.first_trials is None else "searched"
-
-
-def _copy_in_memory(study: StudyConfig, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        copy = optuna.create_study(
-            directions=[objective.direction for objective in study.objectives],
-            sampler=create_sampler(study.sampler, len(trials)),
-        )
-    copy.add_trials(trials)
-    return copy

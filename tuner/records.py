@@ -22,6 +22,16 @@ class TrialState(StrEnum):
     failed = "failed"
 
 
+class Cause(StrEnum):
+    """Why a trial failed; the reason of a failed trial begins with it."""
+
+    diverged = "diverged"
+    out_of_memory = "out of memory"
+    raised = "raised"
+    worker_died = "worker died"
+    cancelled = "cancelled"
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """One trial as the ledger holds it.
@@ -36,7 +46,12 @@ class TrialRecord:
         reports: metrics after each epoch, in order; each holds its ``epoch``, starting at 1, and
             ``timestamp``, when the driver received it, in milliseconds since 1970.
         values: the objectives by metric name; empty unless complete.
-        reason: why it was stopped or failed, in words.
+        reason: why it was stopped or failed, in words; of a failed trial it begins with its cause.
+        repeats: number of the trial whose config this one trains again with another seed.
+        retries: number of the trial that was lost with its worker and that this one makes good.
+        spread: standard deviation of each objective over ``replicates`` seeds, where ``values``
+            are their means.
+        replicates: how many trials ``values`` come from.
         started: when it was proposed, with time zone.
         ended: when it reached its last state.
     """
@@ -50,6 +65,10 @@ class TrialRecord:
     reports: tuple[Metrics, ...] = ()
     values: Metrics = field(default_factory=dict)
     reason: str = ""
+    repeats: int | None = None
+    retries: int | None = None
+    spread: Metrics = field(default_factory=dict)
+    replicates: int = 1
     started: datetime | None = None
     ended: datetime | None = None
 
@@ -67,6 +86,14 @@ class TrialRecord:
     def metrics(self) -> Metrics:
         """The last report; empty before the first epoch ended."""
         return self.reports[-1] if self.reports else {}
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it failed; None unless it did."""
+        if self.state != TrialState.failed:
+            return None
+        prefix = self.reason.partition(":")[0]
+        return Cause(prefix) if prefix in set(Cause) else Cause.raised
 
     @property
     def is_baseline(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from tuner.front_geometry import Losses, hypervolume, knee, non_dominated_ranks
 from tuner.quantities import is_accuracy
 from tuner.records import TrialRecord, TrialState
+from tuner.replicates import merge_replicates
 from tuner.study import StudyConfig
 
 NAMES = {"clean": "val/clean_accuracy", "robust": "val/robust_accuracy"}
@@ -48,8 +49,8 @@ class Results:
 
     @cached_property
     def complete(self) -> list[TrialRecord]:
-        """Trials with objectives, by number."""
-        return self._in_state(TrialState.complete)
+        """Trials with objectives, by number; replicates as one, with their means."""
+        return merge_replicates(self.records)
 
     @cached_property
     def running(self) -> list[TrialRecord]:
@@ -71,6 +72,11 @@ class Results:
         return sorted(found, key=lambda record: record.number)
 
     @property
+    def feasible(self) -> list[TrialRecord]:
+        """Complete trials that hold the study's constraints; all, if it has none."""
+        return [record for record in self.complete if not self.study.violation(record.metrics)]
+
+    @property
     def metrics(self) -> list[str]:
         """Names of the objectives, in the study's order."""
         return [objective.metric for objective in self.study.objectives]
@@ -87,12 +93,16 @@ class Results:
     @cached_property
     def ranks(self) -> dict[int, int]:
         """Non-dominated rank of every complete trial by number; 0 is the front."""
-        ranks = non_dominated_ranks(self.losses(self.complete))
+        violations = np.array([self.study.violation(record.metrics) for record in self.complete])
+        ranks = non_dominated_ranks(self.losses(self.complete), violations)
         return {record.number: int(rank) for record, rank in zip(self.complete, ranks, strict=True)}
 
     @cached_property
     def front(self) -> list[TrialRecord]:
-        """Trials of rank 0, the best on the first objective first; equal values all stay."""
+        """Trials of rank 0, the best on the first objective first; equal values all stay.
+
+        Where no trial holds the study's constraints, those that come closest.
+        """
         members = [record for record in self.complete if self.ranks[record.number] == 0]
         return sorted(members, key=lambda record: (*self.losses([record])[0], record.number))
 
@@ -120,14 +130,14 @@ class Results:
 
     @cached_property
     def hypervolume(self) -> float:
-        """Volume that the complete trials dominate, from ``reference``; larger is better."""
-        return hypervolume(self.losses(self.complete), self.reference)
+        """Volume that the feasible trials dominate, from ``reference``; larger is better."""
+        return hypervolume(self.losses(self.feasible), self.reference)
 
     @cached_property
     def hypervolume_history(self) -> list[tuple[int, float]]:
         """Trial number and hypervolume after it, by completion; one ``reference`` for all."""
         unknown = datetime.max.replace(tzinfo=UTC)
-        order = sorted(self.complete, key=lambda record: (record.ended or unknown, record.number))
+        order = sorted(self.feasible, key=lambda record: (record.ended or unknown, record.number))
         losses = self.losses(order)
         return [
             (record.number, hypervolume(losses[: position + 1], self.reference))
@@ -268,4 +278,5 @@ class Results:
                 f"trial {number} is {states.get(number, 'not in the study')}; "
                 f"only complete trials can be picked, for example {self.knee.number}"
             )
-        return next(record for record in self.complete if record.number == number)
+        known = {record.number: record for record in [*self.records, *self.complete]}
+        return known[number]

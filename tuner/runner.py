@@ -17,9 +17,10 @@ from trainables.config import TeacherConfig, TrialConfig
 from trainables.teachers import PreparedTeacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
 from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
 from tuner.progress import Progress, ProgressCallback
 from tuner.recorder import Recorder, Watcher
+from tuner.scheduler import LedgerScheduler
+from tuner.search import Search
 from tuner.searcher import LedgerSearcher
 from tuner.study import ResourcesConfig, StudyConfig
 
@@ -106,7 +107,7 @@ def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedT
 def run_trials(
     study: StudyConfig,
     directory: StudyDirectory,
-    ledger: Ledger,
+    search: Search,
     *,
     progress: Progress,
     watchers: Sequence[Watcher],
@@ -115,15 +116,14 @@ def run_trials(
 
     Returns early, with trials left unfinished, if it is interrupted.
     """
-    unfinished = ledger.unfinished()
     resources = study.resources
     shutil.rmtree(directory.ray, ignore_errors=True)  # of an earlier driver; not needed again
-    searcher = LedgerSearcher(ledger, directory, unfinished, at_once=resources.max_concurrent)
     tuner = tune.Tuner(
         tune.with_resources(DistillationTrainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
         tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            num_samples=len(unfinished) + max(0, study.trials - len(ledger)),
+            search_alg=LedgerSearcher(search, directory, at_once=resources.max_concurrent),
+            scheduler=LedgerScheduler(search),
+            num_samples=-1,  # the searcher says when there are no more
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
@@ -131,10 +131,7 @@ def run_trials(
         run_config=tune.RunConfig(
             name=directory.ray.name,
             storage_path=str(directory.path.resolve()),
-            callbacks=[
-                Recorder(ledger, directory, [progress, *watchers]),
-                ProgressCallback(progress),
-            ],
+            callbacks=[Recorder(search, [progress, *watchers]), ProgressCallback(progress)],
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
             verbose=0,

@@ -1,8 +1,10 @@
 """Optuna's samplers by name."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
     GPSampler,
@@ -52,4 +54,6 @@ def create_sampler(config: SamplerConfig, num_trials: int) -> BaseSampler:
     Its seed depends on that number: a continued study must not redraw its first points.
     """
     seed = np.random.SeedSequence([config.seed, num_trials]).generate_state(1)[0]
-    return SAMPLERS[config.name](config, int(seed))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return SAMPLERS[config.name](config, int(seed))

@@ -1,41 +1,42 @@
-"""The study's ledger as a Ray searcher."""
+"""The study's search as a Ray searcher."""
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
+from tuner.records import TrialRecord
+from tuner.search import Search
 
 
 class LedgerSearcher(Searcher):
-    """Hands out unfinished trials first, then new ones, until the study has its number.
+    """Hands out unfinished trials first, then new ones, until the study has its number."""
 
-    It only proposes. What becomes of a trial is written to the ledger by ``Recorder``.
-    """
-
-    def __init__(
-        self, ledger: Ledger, directory: StudyDirectory, unfinished: Sequence[int], *, at_once: int
-    ) -> None:
+    def __init__(self, search: Search, directory: StudyDirectory, *, at_once: int) -> None:
         super().__init__()
-        self._ledger, self._directory, self._at_once = ledger, directory, at_once
-        self._unfinished = deque(unfinished)
+        self._search, self._directory, self._at_once = search, directory, at_once
+        self._unfinished = deque(search.ledger.unfinished())
         self._live: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:  # Ray annotates it without its FINISHED
         """The config of the next trial; None while enough are live, ``FINISHED`` at the end."""
         if len(self._live) >= self._at_once:
             return None
-        number = self._unfinished.popleft() if self._unfinished else self._ledger.propose()
-        if number is None:
-            return str(Searcher.FINISHED)
+        if self._unfinished:
+            return self._started(trial_id, self._search.ledger.record(self._unfinished.popleft()))
+        record = self._search.ask()
+        if record is not None:
+            return self._started(trial_id, record)
+        # a trial that is live may still be lost, and then be made good
+        return None if self._search.wants_more or self._live else str(Searcher.FINISHED)
+
+    def _started(self, trial_id: str, record: TrialRecord) -> dict[str, Any]:
         self._live.add(trial_id)
         return {
-            "number": number,
-            "trial": dict(self._ledger.record(number).config),
-            "directory": str(self._directory.trial(number).resolve()),
+            "number": record.number,
+            "trial": dict(record.config),
+            "directory": str(self._directory.trial(record.number).resolve()),
             "teachers": str(self._directory.teachers.resolve()),
         }
 

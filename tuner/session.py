@@ -14,13 +14,19 @@ from tuner.export import write_front
 from tuner.ledger import Ledger
 from tuner.progress import Progress
 from tuner.proposals import check_space
+from tuner.recorder import Watcher
+from tuner.remaining import missing
 from tuner.report import write_report
 from tuner.results import Results
 from tuner.runner import check_teachers, prepare_teachers, ray_session, run_trials
+from tuner.search import Search
+from tuner.space_identity import require_same_space
 from tuner.study import StudyConfig
 from tuner.tables import front_rows
 from tuner.tracking import Publication, Tracker, default_uri
+from tuner.trial_files import TrialFiles
 from tuner.usage import Usage
+from tuner.warm_start import Earlier, load_earlier
 
 
 class StudyInterruptedError(Exception):
@@ -59,21 +65,23 @@ class Session:
         """
         check_space(self.study)
         check_teachers(self.study, self.directory.teachers)
+        earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
         with self.directory.lock(), self.usage:
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
+            require_same_space(self.study, ledger)
             tracker = self._start_tracker(ledger)
             status = "FAILED"
             try:
-                if missing(self.study, ledger):
-                    self._run_missing(ledger, tracker)
+                if missing(self.study, ledger.records()):
+                    self._run_missing(ledger, earlier, tracker)
                 results = self._write(ledger, tracker)
-                status = "KILLED" if missing(self.study, ledger) else "FINISHED"
+                status = "KILLED" if missing(self.study, ledger.records()) else "FINISHED"
             finally:
                 if tracker:
                     self.synced = tracker.close(status=status)
-            if left := missing(self.study, ledger):
+            if left := missing(self.study, ledger.records()):
                 raise StudyInterruptedError(
                     f"stopped with {left} of {self.study.trials} trials to go"
                 )
@@ -90,7 +98,7 @@ class Session:
             tracker.update(record)
         return tracker
 
-    def _run_missing(self, ledger: Ledger, tracker: Tracker | None) -> None:
+    def _run_missing(self, ledger: Ledger, earlier: Earlier, tracker: Tracker | None) -> None:
         progress = Progress(self.study, ledger.records(), self._console)
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
@@ -100,8 +108,12 @@ class Session:
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
                     f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name})"
                 )
-            watchers = [tracker] if tracker else []
-            run_trials(self.study, self.directory, ledger, progress=progress, watchers=watchers)
+            search = Search(self.study, ledger, earlier=earlier)
+            files = TrialFiles(self.directory)
+            watchers: list[Watcher] = [files, tracker] if tracker else [files]
+            for record in ledger.records():  # what an earlier driver had no time to write
+                files.update(record)
+            run_trials(self.study, self.directory, search, progress=progress, watchers=watchers)
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
         results = Results(self.study, ledger.records())
@@ -129,8 +141,3 @@ def publication(results: Results, directory: StudyDirectory) -> Publication:
     columns = list(rows[0]) if rows else []
     table: dict[str, list[Any]] = {"columns": columns, "data": [list(r.values()) for r in rows]}
     return Publication(directory.front, results.summary, results.ranks, table)
-
-
-def missing(study: StudyConfig, ledger: Ledger) -> int:
-    """Trials that the study asks for and that have not ended."""
-    return max(0, study.trials - len(ledger)) + len(ledger.unfinished())

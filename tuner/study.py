@@ -1,13 +1,14 @@
 """A study as its user writes it down: one YAML file."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
-from trainables.metrics import OBJECTIVES
 from trainables.spelling import unknown
+from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]
 
@@ -18,12 +19,37 @@ class ObjectiveConfig(Frozen):
     metric: str = Field(description="a metric of trainables.metrics.OBJECTIVES")
     direction: Literal["maximize", "minimize"] = "maximize"
 
-    @field_validator("metric")
-    @classmethod
-    def _known(cls, metric: str) -> str:
-        if metric not in OBJECTIVES:
-            raise ValueError(unknown("metric", metric, OBJECTIVES))
-        return metric
+    _check = field_validator("metric")(known_metric)
+
+
+class ConstraintConfig(Frozen):
+    """A bound on a metric of the last epoch; trials beyond it are not on the front."""
+
+    metric: str = Field(description="a metric of trainables.metrics.OBJECTIVES")
+    at_least: float | None = Field(None, description="the smallest value allowed")
+    at_most: float | None = Field(None, description="the largest value allowed")
+
+    _check = field_validator("metric")(known_metric)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(
+                f"a constraint on {self.metric} needs exactly one of at_least and at_most"
+            )
+        return self
+
+    def __str__(self) -> str:
+        """``val/clean_accuracy >= 0.9``."""
+        least = f"{self.metric} >= {self.at_least}"
+        return least if self.at_least is not None else f"{self.metric} <= {self.at_most}"
+
+    def violation(self, value: float) -> float:
+        """How far beyond the bound, in units of the bound; 0 where it is held."""
+        if self.at_least is not None:
+            return max(0.0, self.at_least - value) / (abs(self.at_least) or 1.0)
+        assert self.at_most is not None
+        return max(0.0, value - self.at_most) / (abs(self.at_most) or 1.0)
 
 
 class SamplerConfig(Frozen):
@@ -35,6 +61,12 @@ class SamplerConfig(Frozen):
     seed: int = Field(0, ge=0, description="of the proposals")
     startup_trials: int = Field(10, ge=1, description="random proposals before tpe and gp learn")
     population_size: int = Field(24, ge=2, description="of nsga2 and nsga3")
+    history: int = Field(
+        1000, ge=10, description="trials to learn from; of more, the best ranks and the newest"
+    )
+    time_limit: float = Field(
+        60, gt=0, description="seconds for a proposal; then a random one takes its place"
+    )
 
 
 class ResourcesConfig(Frozen):
@@ -91,7 +123,19 @@ class StudyConfig(Frozen):
         {}, description="overrides of the base, run once per student for comparison, by name"
     )
     objectives: tuple[ObjectiveConfig, ...] = Field(DEFAULT_OBJECTIVES, min_length=1, max_length=4)
+    constraints: tuple[ConstraintConfig, ...] = Field((), description="bounds on metrics")
     sampler: SamplerConfig = SamplerConfig()
+    scheduler: SchedulerConfig = Field(HalvingConfig(), description="who stops trials early")
+    replicates: int = Field(
+        1,
+        ge=1,
+        description="seeds per config that is not stopped early; the objectives are their means",
+    )
+    warm_start: list[str] = Field(
+        [],
+        description="earlier studies (directories) to learn from, and configs (YAML files) to "
+        "try first",
+    )
     resources: ResourcesConfig = ResourcesConfig()
     tracking: TrackingConfig = TrackingConfig()
     storage: str | None = Field(
@@ -99,9 +143,48 @@ class StudyConfig(Frozen):
         description="Optuna storage URL (postgresql://…); default: a journal file in the study",
     )
 
+    def violation(self, metrics: Mapping[str, float]) -> float:
+        """How far a report is from holding all constraints; 0 where it holds them.
+
+        A metric that was not reported counts as held: nothing is known.
+        """
+        return sum(
+            bound.violation(metrics[bound.metric])
+            for bound in self.constraints
+            if bound.metric in metrics
+        )
+
     @model_validator(mode="after")
     def _objectives_differ(self) -> Self:
         metrics = [objective.metric for objective in self.objectives]
         if len(set(metrics)) < len(metrics):
             raise ValueError(f"objectives must differ, got {', '.join(metrics)}")
+        return self
+
+    @model_validator(mode="after")
+    def _replicates_fit(self) -> Self:
+        if self.replicates > self.trials:
+            raise ValueError(
+                f"replicates must be at most the number of trials ({self.trials}), "
+                f"got {self.replicates}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_fit(self) -> Self:
+        epochs = self.base.epochs
+        first = self.scheduler.first_rung(epochs)
+        if epochs > 1 and not isinstance(self.scheduler, FifoConfig) and first >= epochs:
+            raise ValueError(
+                f"scheduler.grace_period must be below base.epochs ({epochs}), got {first}; "
+                "a rung at or beyond the last epoch stops nothing"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_fits(self) -> Self:
+        proxy = getattr(self.scheduler, "proxy", None)
+        names = [objective.metric for objective in self.objectives]
+        if proxy and proxy.instead_of not in names:
+            raise ValueError(unknown("objective in scheduler.proxy", proxy.instead_of, names))
         return self

@@ -230,10 +230,21 @@ def images_sentence(results: Results) -> str:
     return f"on {images}validation images{half}"
 
 
+def constraints_sentence(results: Results) -> str:
+    """Which bounds the front holds, and how many complete trials hold them; empty without any."""
+    bounds = "; ".join(map(str, results.study.constraints))
+    if not bounds:
+        return ""
+    held = f"held by {len(results.feasible)} of {len(results.complete)} complete trials"
+    closest = "" if results.feasible else " (shown: the trials that come closest)"
+    return f" Constraints: {bounds}, {held}{closest}."
+
+
 def caption(results: Results) -> str:
     """Under what conditions the numbers hold, and which of them are in doubt."""
     masked = [str(r.number) for r in results.front if r.metrics.get("val/masking_alarm")]
     alarm = f" Masked gradients are likely in trial {', '.join(masked)}." if masked else ""
     over = [str(r.number) for r in results.front if r.metrics.get("val/overfitting_alarm")]
     alarm += f" Robust overfitting in trial {', '.join(over)}." if over else ""
+    alarm += constraints_sentence(results)
     return f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}.{alarm}"

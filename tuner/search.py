@@ -1,0 +1,115 @@
+"""The search of one study: what to run next, what a report means, what an end teaches.
+
+Neither Ray nor a clock is in here: Ray's adapters and the simulation drive the same object.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.drawing import Drawing
+from tuner.judges import create_judge, judged, rebuild
+from tuner.ledger import Ledger
+from tuner.proposer import Proposer
+from tuner.records import TrialRecord, TrialState
+from tuner.remaining import is_made_good, wanted
+from tuner.study import StudyConfig
+from tuner.warm_start import Earlier
+
+
+class Search:
+    """Ledger, proposer and judge of a study.
+
+    What is not in the ledger is rebuilt from it, so an object made anew goes on where another was
+    killed. On the way, trials whose last report was stored and not judged are judged.
+
+    Args:
+        study: what is asked for.
+        ledger: the record; written here and nowhere else.
+        earlier: what earlier studies teach, and configs to try first.
+        patience: seconds that ``ask`` may wait for a proposal before it says "not yet".
+    """
+
+    def __init__(
+        self,
+        study: StudyConfig,
+        ledger: Ledger,
+        *,
+        earlier: Earlier | None = None,
+        patience: float = 0.25,
+    ) -> None:
+        self._study, self.ledger = study, ledger
+        self._judge = create_judge(study)
+        for number, reason in rebuild(self._judge, ledger.records()).items():
+            ledger.stop(number, reason)
+        earlier = earlier or Earlier()
+        entries = [(record, ledger.trial(record.number)) for record in ledger.records()]
+        self._proposer = Proposer(study, entries, earlier=earlier.lessons, first=earlier.first)
+        self._drawing = Drawing(self._proposer, patience, study.sampler.time_limit)
+        self._ended: list[TrialRecord] = []
+        self._wanted = wanted(study, ledger.records())
+
+    def __reduce__(self) -> Any:
+        """Pickled as nothing: Ray snapshots whatever holds a search, and never reads it again."""
+        return str, ()
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether trials are still to be begun."""
+        return self._wanted > len(self.ledger)
+
+    def ask(self) -> TrialRecord | None:
+        """Begin the next trial; None if there is none, or none is drawn yet."""
+        if not self.wants_more:
+            return None
+        self._learn()
+        proposal = self._drawing.poll()
+        if proposal is None:
+            return None
+        record = self.ledger.enter(proposal)
+        self._proposer.enter(record, self.ledger.trial(record.number))
+        return record
+
+    def report(
+        self, number: int, report: Mapping[str, float], *, failure: str = "", done: bool = False
+    ) -> TrialRecord:
+        """Store an epoch, then judge it; the trial as it stands after that.
+
+        Args:
+            number: the trial's.
+            report: its metrics and its ``epoch``; nothing more than that if it failed at once.
+            failure: why the trial cannot go on; begins with a ``Cause``.
+            done: whether this was its last epoch.
+        """
+        record = self.ledger.record(number)
+        if record.state != TrialState.running:
+            return record  # it ended before its process was stopped
+        if len(report) > 1:
+            record = self.ledger.report(number, report)
+        if failure:
+            return self._end(self.ledger.fail(number, failure))
+        if done:
+            return self._end(self.ledger.complete(number))
+        if judged(record) and (reason := self._judge.judge(record, record.metrics)):
+            return self._end(self.ledger.stop(number, reason))
+        return record
+
+    def fail(self, number: int, reason: str) -> TrialRecord:
+        """End a trial that cannot report any more, unless it has ended; see ``Ledger.fail``."""
+        record = self.ledger.record(number)
+        if record.state != TrialState.running:
+            return record
+        return self._end(self.ledger.fail(number, reason))
+
+    def _end(self, record: TrialRecord) -> TrialRecord:
+        self._wanted += is_made_good(record)
+        self._ended.append(record)
+        self._learn()
+        return record
+
+    def _learn(self) -> None:
+        """Teach the proposer what has ended, unless it is drawing at the moment."""
+        if self._drawing.busy:
+            return
+        for record in self._ended:
+            self._proposer.end(record, self.ledger.trial(record.number))
+        self._ended.clear()

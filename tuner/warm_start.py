@@ -1,0 +1,191 @@
+"""Learning from what was tried before: earlier studies, and configs that somebody wrote down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import TrialState as OptunaState
+
+from search_spaces import explore
+from search_spaces.reading import read_params
+from search_spaces.sampling import holds, narrow
+from trainables.config import TrialConfig
+from tuner.differences import describe_differences
+from tuner.directory import StudyDirectory
+from tuner.ledger import Ledger
+from tuner.lessons import Lesson, ending
+from tuner.records import TrialState
+from tuner.spaces import find_search_space
+from tuner.study import StudyConfig
+from tuner.study_file import load_trial
+
+FREE = {"seed", "hardware", "diagnostics"}
+"""Parts of the base that may differ from an earlier study's: its values still compare."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a study begins with.
+
+    Attributes:
+        lessons: ended trials of earlier studies, by ``(directory, number)``.
+        first: parameters to try first.
+    """
+
+    lessons: Mapping[Any, Lesson] = field(default_factory=dict)
+    first: tuple[Mapping[str, Any], ...] = ()
+
+
+def load_earlier(study: StudyConfig) -> Earlier:
+    """Read everything that ``warm_start`` names.
+
+    Raises:
+        ValueError: if something is neither a study nor a config, or does not fit this study.
+    """
+    lessons: dict[Any, Lesson] = {}
+    first: list[Mapping[str, Any]] = []
+    for name in study.warm_start:
+        path = Path(name)
+        if path.is_dir():
+            lessons |= _lessons(study, StudyDirectory(path))
+        elif path.is_file():
+            first.append(_params(study, path))
+        else:
+            raise ValueError(
+                f"warm_start names {name!r}, which is neither a study's directory nor a YAML file"
+            )
+    return Earlier(lessons, tuple(first))
+
+
+def _params(study: StudyConfig, path: Path) -> Mapping[str, Any]:
+    space = find_search_space(study.search_space)
+    config = load_trial(path)
+    try:
+        return read_params(
+            space,
+            config.model_dump(mode="json"),
+            ranges=study.ranges,
+            fixed=study.fixed,
+            teacher=_teacher_name(study, config),
+            teachers=sorted(study.teachers),
+        )
+    except ValueError as error:
+        raise ValueError(f"warm_start {path} is outside the search space: {error}") from error
+
+
+def _teacher_name(study: StudyConfig, config: TrialConfig) -> str | None:
+    names = [name for name, teacher in study.teachers.items() if teacher == config.teacher]
+    return names[0] if names else None
+
+
+def _lessons(study: StudyConfig, place: StudyDirectory) -> dict[Any, Lesson]:
+    earlier = place.study()
+    _require_comparable(study, earlier, place.path)
+    now = searched(study)
+    _require_narrower(now, searched(earlier), place.path)
+    ledger = Ledger(earlier, place.path)
+    found: dict[Any, Lesson] = {}
+    for record in ledger.records():
+        params = _within(ledger.trial(record.number).params, now, study.fixed)
+        if record.state == TrialState.running or not params or record.repeats is not None:
+            continue
+        state, values, violation = ending(study, record)
+        if state != OptunaState.FAIL:
+            distributions = {name: now[name] for name in params}
+            key = (str(place.path), record.number)
+            found[key] = Lesson(state, params, distributions, {}, values, violation)
+    if not found:
+        raise ValueError(
+            f"warm_start {place.path} has no ended trial within this study's space, so nothing "
+            "can be learnt from it"
+        )
+    return found
+
+
+def searched(study: StudyConfig) -> dict[str, BaseDistribution]:
+    """The parameters that a study varies, as far as it lets them vary."""
+    space = find_search_space(study.search_space)
+    teachers = sorted(study.teachers)
+    whole = explore(space, ranges=study.ranges, fixed=study.fixed, teachers=teachers)
+    return {
+        name: narrow(name, distribution, study.ranges.get(name))
+        for name, distribution in whole.items()
+        if name not in study.fixed
+    }
+
+
+def _require_comparable(study: StudyConfig, earlier: StudyConfig, path: Path) -> None:
+    if study.objectives != earlier.objectives:
+        raise ValueError(
+            f"warm_start {path} has objectives "
+            f"{', '.join(o.metric for o in earlier.objectives)}, but this study "
+            f"{', '.join(o.metric for o in study.objectives)}"
+        )
+    shared = {name: t for name, t in study.teachers.items() if name in earlier.teachers}
+    before = {"base": earlier.base, "teachers": {n: earlier.teachers[n] for n in shared}}
+    now = {"base": study.base, "teachers": shared}
+    differences = describe_differences(_plain(before), _plain(now))
+    if differences:
+        raise ValueError(
+            f"warm_start {path} is of another task, its values do not compare: {differences}"
+        )
+
+
+def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
+    base = parts["base"].model_dump(mode="json", exclude=FREE)
+    return {
+        "base": base,
+        "teachers": {n: t.model_dump(mode="json") for n, t in parts["teachers"].items()},
+    }
+
+
+def _require_narrower(
+    now: Mapping[str, BaseDistribution], before: Mapping[str, BaseDistribution], path: Path
+) -> None:
+    """See that every parameter was searched before, and at least as widely."""
+    for name, distribution in now.items():
+        if name not in before:
+            raise ValueError(
+                f"warm_start {path} did not search {name!r}, which this study does; "
+                "a warm start needs the same space or a wider one"
+            )
+        if not _contains(before[name], distribution):
+            raise ValueError(
+                f"warm_start {path} searched {name!r} in {before[name]}, this study searches it "
+                f"in {distribution}; a warm start needs the same space or a wider one"
+            )
+
+
+def _contains(outer: BaseDistribution, inner: BaseDistribution) -> bool:
+    if type(outer) is not type(inner):
+        return False
+    if isinstance(outer, CategoricalDistribution) and isinstance(inner, CategoricalDistribution):
+        return set(inner.choices) <= set(outer.choices)
+    assert isinstance(outer, FloatDistribution | IntDistribution)
+    assert isinstance(inner, FloatDistribution | IntDistribution)
+    return outer.low <= inner.low and inner.high <= outer.high and outer.log == inner.log
+
+
+def _within(
+    params: Mapping[str, Any],
+    narrowed: Mapping[str, BaseDistribution],
+    fixed: Mapping[str, Any],
+) -> dict[str, Any]:
+    """An earlier trial's parameters in this space; empty if it lies outside."""
+    inside: dict[str, Any] = {}
+    for name, value in params.items():
+        if name in fixed:
+            if fixed[name] != value:
+                return {}
+            continue
+        if name not in narrowed or not holds(narrowed[name], value):
+            return {}
+        inside[name] = value
+    return inside
