@@ -40,7 +40,7 @@ def _changed(base: Any, change: Settings) -> Any:
 
 def describe_differences(before: object, now: object) -> str:
     """The first three keys in which nested settings differ, in words; empty if they do not."""
-    old, new = _flatten(before), _flatten(now)
+    old, new = flatten(before), flatten(now)
     differences = [
         f"{key} was {old.get(key, 'absent')!r} and is now {new.get(key, 'absent')!r}"
         for key in sorted(old.keys() | new.keys())
@@ -50,10 +50,11 @@ def describe_differences(before: object, now: object) -> str:
     return "; ".join(differences[:3]) + more
 
 
-def _flatten(value: object, prefix: str = "") -> dict[str, object]:
+def flatten(value: object, prefix: str = "") -> dict[str, object]:
+    """Values by their paths, keys joined with slashes; an empty mapping is a value."""
     if isinstance(value, dict) and value:
         flat: dict[str, object] = {}
         for key, inner in value.items():
-            flat |= _flatten(inner, f"{prefix}/{key}" if prefix else str(key))
+            flat |= flatten(inner, f"{prefix}/{key}" if prefix else str(key))
         return flat
     return {prefix: value}

@@ -6,13 +6,15 @@ the simulation.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from tuner.front_geometry import Losses
 from tuner.ranking import is_among_best
 from tuner.scheduler_config import HalvingConfig
+
+Foresee = Callable[[Iterable[int]], Losses | None]
 
 
 class Rung:
@@ -31,9 +33,21 @@ class Rung:
         return place
 
     @property
+    def numbers(self) -> Iterable[int]:
+        """The trials, in the order of their coming."""
+        return self._places
+
+    @property
     def rows(self) -> Losses:
         """One per trial, in the order of their coming."""
         return self._rows[: len(self._places)]
+
+
+def _is_best(place: int, points: Losses, violations: Losses) -> bool:
+    """Whether a point is strictly the best in an objective, among those that hold constraints."""
+    others = np.arange(len(points)) != place
+    rivals = points[others & (violations <= 0)]
+    return bool(violations[place] <= 0 and (points[place] < rivals).all(axis=0).any())
 
 
 class Halving:
@@ -77,14 +91,26 @@ class Halving:
             (self.bracket(number), epoch), Rung(columns=self._num_objectives + 1)
         )
 
-    def judge(self, number: int, epoch: int, losses: Sequence[float], violation: float) -> str:
+    def judge(
+        self,
+        number: int,
+        epoch: int,
+        losses: Sequence[float],
+        violation: float,
+        *,
+        foresee: Foresee = lambda _: None,
+    ) -> str:
         """Enter a report, and say why the trial should stop; an empty string if it goes on.
+
+        Whoever is the best so far in an objective goes on, whatever is foreseen.
 
         Args:
             number: the trial's.
             epoch: the report's, counted from 1.
             losses: one per objective; less is better.
             violation: how far from holding the constraints; 0 or less where they are held.
+            foresee: losses at the end of the trials at this rung, which are then compared instead;
+                None where nothing can be said yet.
         """
         if epoch not in self.rungs(number):
             return ""
@@ -92,15 +118,21 @@ class Halving:
             return f"not finite at rung {epoch}: {', '.join(f'{loss:g}' for loss in losses)}"
         rung = self._rung(number, epoch)
         place = rung.put(number, (*losses, violation))
-        points = rung.rows
+        points, violations = rung.rows[:, :-1], rung.rows[:, -1]
+        foreseen = foresee(rung.numbers)
         capacity = self.capacity(len(points))
         goes_on, rank = is_among_best(
-            place, capacity, points[:, :-1], points[:, -1], tie_break=self._config.tie_break
+            place,
+            capacity,
+            points if foreseen is None else foreseen,
+            violations,
+            tie_break=self._config.tie_break,
         )
-        if goes_on:
+        if goes_on or (foreseen is not None and _is_best(place, points, violations)):
             return ""
+        how = "rank" if foreseen is None else "foreseen rank"
         return (
-            f"rank {rank} at rung {epoch}: not among the best {capacity} of the {len(points)} "
+            f"{how} {rank} at rung {epoch}: not among the best {capacity} of the {len(points)} "
             "trials that came there"
         )
 

@@ -4,10 +4,17 @@ import math
 from collections.abc import Iterable
 from typing import Protocol
 
+from trainables.metrics import OBJECTIVES
+from tuner.foresight import Foresight, features
+from tuner.front_geometry import Losses
 from tuner.halving import Halving
+from tuner.judged import judged
 from tuner.records import Metrics, TrialRecord, TrialState
 from tuner.scheduler_config import FifoConfig, HalvingConfig
 from tuner.study import StudyConfig
+
+METRICS = tuple(OBJECTIVES)
+"""What foresight looks at."""
 
 
 class Judge(Protocol):
@@ -18,6 +25,9 @@ class Judge(Protocol):
 
     def judge(self, record: TrialRecord, report: Metrics) -> str:
         """Learn of a report; why its trial should stop, or an empty string."""
+
+    def finish(self, record: TrialRecord) -> None:
+        """Learn of a trial that is complete."""
 
 
 class Nobody:
@@ -30,12 +40,17 @@ class Nobody:
         """Nothing."""
         return ""
 
+    def finish(self, record: TrialRecord) -> None:
+        """Nothing."""
+
 
 class FrontJudge:
-    """Successive halving on the whole front; early rungs may look at a proxy."""
+    """Successive halving on the whole front, by what trials have or are foreseen to end with."""
 
     def __init__(self, study: StudyConfig, config: HalvingConfig) -> None:
         self._study, self._proxy = study, config.proxy
+        self._milestones = set(config.milestones(study.base.epochs))
+        self._foresight = Foresight(config.foresight) if config.foresight else None
         self._halving = Halving(
             config,
             epochs=study.base.epochs,
@@ -44,12 +59,36 @@ class FrontJudge:
         )
 
     def note(self, record: TrialRecord, report: Metrics) -> None:
-        """Enter the report at its rung."""
-        self._halving.note(record.number, *self._point(report))
+        """Enter the report at its rung; of a trial that cannot be stopped, learn only."""
+        self._see(record, report)
+        if judged(record):
+            self._halving.note(record.number, *self._point(report))
 
     def judge(self, record: TrialRecord, report: Metrics) -> str:
         """Enter the report at its rung and compare it."""
-        return self._halving.judge(record.number, *self._point(report))
+        self._see(record, report)
+        epoch, losses, violation = self._point(report)
+        foresight = self._foresight
+
+        def foresee(numbers: Iterable[int]) -> Losses | None:
+            return foresight.predict(epoch, numbers) if foresight else None
+
+        return self._halving.judge(record.number, epoch, losses, violation, foresee=foresee)
+
+    def finish(self, record: TrialRecord) -> None:
+        """Learn where the trial ended."""
+        if self._foresight:
+            self._foresight.finish(record.number, self._losses(record.values))
+
+    def _see(self, record: TrialRecord, report: Metrics) -> None:
+        epoch = int(report["epoch"])
+        if self._foresight and epoch in self._milestones:
+            found = features(record.reports[:epoch], METRICS)
+            self._foresight.see(epoch, record.number, found)
+
+    def _losses(self, values: Metrics) -> list[float]:
+        signs = {"maximize": -1.0, "minimize": 1.0}
+        return [signs[o.direction] * values[o.metric] for o in self._study.objectives]
 
     def _point(self, report: Metrics) -> tuple[int, tuple[float, ...], float]:
         epoch = int(report["epoch"])
@@ -64,15 +103,6 @@ class FrontJudge:
             metric, direction = proxy.metric, proxy.direction
         value = report.get(metric, math.nan)
         return -value if direction == "maximize" else value
-
-
-def judged(record: TrialRecord) -> bool:
-    """Whether a trial can be stopped early at all.
-
-    Baselines and the paper's setting are there to be compared with, and a replicate repeats a
-    config that has passed: they neither stop nor count at a rung.
-    """
-    return record.label == "searched" and record.repeats is None
 
 
 def create_judge(study: StudyConfig) -> Judge:
@@ -96,12 +126,14 @@ def rebuild(judge: Judge, records: Iterable[TrialRecord]) -> dict[int, str]:
     verdicts: dict[int, str] = {}
     due: list[TrialRecord] = []
     for record in records:
-        if not judged(record) or not record.reports:
+        if not record.reports:
             continue
-        running = record.state == TrialState.running
-        for report in record.reports[:-1] if running else record.reports:
+        waits = record.state == TrialState.running and judged(record)
+        for report in record.reports[:-1] if waits else record.reports:
             judge.note(record, report)
-        if running:
+        if record.state == TrialState.complete:
+            judge.finish(record)
+        if waits:
             due.append(record)
     for record in due:
         if reason := judge.judge(record, record.metrics):

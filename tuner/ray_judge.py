@@ -5,6 +5,7 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
 
+from tuner.judged import judged
 from tuner.records import Metrics, TrialRecord
 from tuner.scheduler_config import AshaConfig, MedianConfig
 
@@ -39,8 +40,12 @@ class RayJudge:
         self._known: dict[int, _Stand] = {}
 
     def note(self, record: TrialRecord, report: Metrics) -> None:
-        """Tell the scheduler of a report."""
-        self.judge(record, report)
+        """Tell the scheduler of a report of a trial that it may stop."""
+        if judged(record):
+            self.judge(record, report)
+
+    def finish(self, record: TrialRecord) -> None:
+        """Nothing: the last epoch is no rung."""
 
     def judge(self, record: TrialRecord, report: Metrics) -> str:
         """Tell the scheduler of a report, and what it says."""

@@ -77,6 +77,12 @@ class HalvingConfig(_Rungs):
     tie_break: Literal["crowding", "epsilon_net"] = Field(
         "crowding", description="who goes on among trials of equal rank"
     )
+    foresight: int | None = Field(
+        8,
+        ge=2,
+        description="finished trials from which on trials are compared by what they are foreseen "
+        "to end with, learnt from those; null: always by what they have",
+    )
     proxy: ProxyConfig | None = Field(None, description="what to compare at early rungs")
 
 

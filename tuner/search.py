@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner.drawing import Drawing
-from tuner.judges import create_judge, judged, rebuild
+from tuner.judged import judged
+from tuner.judges import create_judge, rebuild
 from tuner.ledger import Ledger
 from tuner.proposer import Proposer
 from tuner.records import TrialRecord, TrialState
@@ -89,9 +90,11 @@ class Search:
             return self._end(self.ledger.fail(number, failure))
         if done:
             return self._end(self.ledger.complete(number))
-        if judged(record) and (reason := self._judge.judge(record, record.metrics)):
-            return self._end(self.ledger.stop(number, reason))
-        return record
+        if not judged(record):
+            self._judge.note(record, record.metrics)
+            return record
+        reason = self._judge.judge(record, record.metrics)
+        return self._end(self.ledger.stop(number, reason)) if reason else record
 
     def fail(self, number: int, reason: str) -> TrialRecord:
         """End a trial that cannot report any more, unless it has ended; see ``Ledger.fail``."""
@@ -102,6 +105,8 @@ class Search:
 
     def _end(self, record: TrialRecord) -> TrialRecord:
         self._wanted += is_made_good(record)
+        if record.state == TrialState.complete:
+            self._judge.finish(record)
         self._ended.append(record)
         self._learn()
         return record

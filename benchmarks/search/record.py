@@ -10,11 +10,14 @@ machine does not lengthen them.
 import argparse
 import json
 import os
+import platform
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import optuna
 import torch
 
@@ -24,12 +27,14 @@ from trainables.distillation import Distillation
 from trainables.methods import METHODS
 from trainables.teachers import load_teachers, prepare_teacher
 from tuner.atomic import write_atomically
+from tuner.curves import SECONDS, Recording
 from tuner.proposals import resolve
 from tuner.study import StudyConfig
 from tuner.study_file import load_study
 
 STUDY = Path(__file__).with_name("pairs.yaml")
 ROOT = Path("runs/curves")
+FILE = Path("tuner/recordings/digits.jsonl.gz")
 SEEDS = (0, 1, 2)
 STUDENTS = ("small_resnet6", "small_wide_resnet10", "vit_pico_patch2_8")
 KEPT = ("val/clean_accuracy", "val/robust_accuracy", "val/variance_gap", "student/parameters")
@@ -102,12 +107,47 @@ def record(study: StudyConfig, number: int, workers: int) -> None:
                 print(f"{done}/{len(runs)} runs, {minutes:.1f} min", flush=True)
 
 
+def pack(study: StudyConfig, root: Path) -> Recording:
+    """All configs of which every seed was recorded."""
+    found: dict[str, dict[int, Any]] = {}
+    configs: dict[str, dict[str, Any]] = {}
+    for place in sorted(root.glob("*.json")):
+        run = json.loads(place.read_text())
+        config = {**run["config"], "seed": 0}
+        identity = fingerprint(config)
+        configs[identity] = config
+        found.setdefault(identity, {})[run["config"]["seed"]] = run["reports"]
+    whole = [identity for identity, runs in found.items() if len(runs) == len(SEEDS)]
+    names = (*KEPT, SECONDS)
+    curves = [
+        np.array([[[r[n] for n in names] for r in found[i][seed]] for seed in SEEDS]) for i in whole
+    ]
+    return Recording(
+        about(), study.base.model_dump(mode="json"), [configs[i] for i in whole], curves, names
+    )
+
+
+def about() -> dict[str, str]:
+    """Where the numbers come from."""
+    return {
+        "command": "python -m benchmarks.search.record",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU, one thread per run",
+        "versions": f"python {platform.python_version()}, torch {torch.__version__}",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configs", type=int, default=270)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--pack", action="store_true", help="only write the file")
     arguments = parser.parse_args()
-    record(load_study(STUDY), arguments.configs, arguments.workers)
+    study = load_study(STUDY)
+    if not arguments.pack:
+        record(study, arguments.configs, arguments.workers)
+    recording = pack(study, ROOT)
+    recording.write(FILE)
+    print(f"{len(recording.configs)} configs x {len(SEEDS)} seeds: {FILE}")
 
 
 if __name__ == "__main__":
