@@ -103,7 +103,8 @@ class History:
         """A trial to draw parameters with, some of them given."""
         if fixed:
             self._study.enqueue_trial(dict(fixed))
-        return self._study.ask()
+        with np.errstate(invalid="ignore"):  # of GPSampler, while no trial is feasible; it copes
+            return self._study.ask()
 
     def drop(self, trial: Trial) -> None:
         """Forget a draw."""
