@@ -103,8 +103,7 @@ class History:
         """A trial to draw parameters with, some of them given."""
         if fixed:
             self._study.enqueue_trial(dict(fixed))
-        with np.errstate(invalid="ignore"):  # of GPSampler, while no trial is feasible; it copes
-            return self._study.ask()
+        return self._study.ask()
 
     def drop(self, trial: Trial) -> None:
         """Forget a draw."""
