@@ -45,11 +45,11 @@ class FrontJudge:
 
     def note(self, record: TrialRecord, report: Metrics) -> None:
         """Enter the report at its rung."""
-        self._halving.note(record.number, *self._point(report))
+        self._halving.note(_place(record), *self._point(report))
 
     def judge(self, record: TrialRecord, report: Metrics) -> str:
         """Enter the report at its rung and compare it."""
-        return self._halving.judge(record.number, *self._point(report))
+        return self._halving.judge(_place(record), *self._point(report))
 
     def _point(self, report: Metrics) -> tuple[int, tuple[float, ...], float]:
         epoch = int(report["epoch"])
@@ -64,6 +64,11 @@ class FrontJudge:
             metric, direction = proxy.metric, proxy.direction
         value = report.get(metric, math.nan)
         return -value if direction == "maximize" else value
+
+
+def _place(record: TrialRecord) -> int:
+    """Whose place it takes at a rung: a retry its own config's, which it must not compete with."""
+    return record.number if record.retries is None else record.retries
 
 
 def judged(record: TrialRecord) -> bool:
@@ -93,17 +98,12 @@ def rebuild(judge: Judge, records: Iterable[TrialRecord]) -> dict[int, str]:
     Returns:
         Why to stop, by number, of unfinished trials whose last report was stored and not judged.
     """
+    reports = [(r, report) for r in records if judged(r) for report in r.reports]
+    reports.sort(key=lambda pair: pair[1]["timestamp"])  # as they came
     verdicts: dict[int, str] = {}
-    due: list[TrialRecord] = []
-    for record in records:
-        if not judged(record) or not record.reports:
-            continue
-        running = record.state == TrialState.running
-        for report in record.reports[:-1] if running else record.reports:
+    for record, report in reports:
+        if record.state != TrialState.running or report is not record.metrics:
             judge.note(record, report)
-        if running:
-            due.append(record)
-    for record in due:
-        if reason := judge.judge(record, record.metrics):
+        elif reason := judge.judge(record, report):
             verdicts[record.number] = reason
     return verdicts
