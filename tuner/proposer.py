@@ -119,13 +119,13 @@ class Proposer:
         """Trials that were lost with their workers and have not been begun again."""
         return len(self._lost)
 
-    def next(self) -> Proposal:
-        """The next trial.
+    def next(self, *, at_random: bool = False) -> Proposal:
+        """The next trial; what is not given is drawn by the sampler, or at random.
 
         Raises:
             ValueError: if a first trial, a baseline, a range or a fixed value does not fit.
         """
-        return self.again() or self._given() or self.draw()
+        return self.again() or self._given(at_random) or self.draw(at_random=at_random)
 
     def again(self) -> Proposal | None:
         """A lost trial to be begun again, or a replicate, if there is one."""
@@ -154,13 +154,13 @@ class Proposer:
             retries,
         )
 
-    def _given(self) -> Proposal | None:
+    def _given(self, at_random: bool) -> Proposal | None:
         """The paper's setting first, then other first trials, then the baselines."""
         position = self._num_own
         if position < len(self._first):
             built_in = self._study.first_trials is None and self._space.first_trials
             label = "paper" if built_in and position == 0 else "searched"
-            return self.draw(dict(self._first[position]), label)
+            return self.draw(dict(self._first[position]), label, at_random=at_random)
         position -= len(self._first)
         if position < len(self._baselines):
             label, overrides = self._baselines[position]

@@ -3,6 +3,7 @@
 import math
 import time
 
+import optuna
 import pytest
 
 from tuner.ledger import Ledger
@@ -249,3 +250,19 @@ def test_a_config_to_begin_with_is_not_the_papers_setting(search, tmp_path, monk
 
     assert record.config["optimizer"]["learning_rate"] == 0.05
     assert record.label == "searched"
+
+
+def test_a_first_trial_is_not_lost_to_a_sampler_beyond_its_time_limit(tmp_path, monkeypatch):
+    slow = optuna.samplers.RandomSampler()
+    slow.sample_independent = lambda *_: time.sleep(3)
+    quick = optuna.samplers.RandomSampler(seed=0)
+    monkeypatch.setattr(
+        "tuner.history.create_sampler", lambda c, _: quick if c.name == "random" else slow
+    )
+    changes = {"sampler": {"name": "gp", "time_limit": 0.1}}
+    changes["first_trials"] = [{"alignments/gram": True, "alignments/gram/weight": 0.25}]
+    config = StudyConfig.model_validate({**STUDY, **changes})
+
+    record = Search(config, Ledger(config, tmp_path), patience=0.2).ask()
+
+    assert record.params["alignments/gram/weight"] == 0.25
