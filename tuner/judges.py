@@ -98,7 +98,12 @@ def rebuild(judge: Judge, records: Iterable[TrialRecord]) -> dict[int, str]:
     Returns:
         Why to stop, by number, of unfinished trials whose last report was stored and not judged.
     """
-    reports = [(r, report) for r in records if judged(r) for report in r.reports]
+    reports = [
+        (record, report)
+        for record in records
+        for report in record.reports
+        if judged(record) and report["epoch"] < record.config["epochs"]  # the last is not judged
+    ]
     reports.sort(key=lambda pair: pair[1]["timestamp"])  # as they came
     verdicts: dict[int, str] = {}
     for record, report in reports:

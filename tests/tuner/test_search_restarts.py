@@ -1,6 +1,7 @@
 """The search in the middle of replicates, retries and first trials, restarted or not."""
 
 import math
+import pickle
 import time
 
 import optuna
@@ -266,3 +267,28 @@ def test_a_first_trial_is_not_lost_to_a_sampler_beyond_its_time_limit(tmp_path, 
     record = Search(config, Ledger(config, tmp_path), patience=0.2).ask()
 
     assert record.params["alignments/gram/weight"] == 0.25
+
+
+def test_a_last_epoch_that_was_stored_is_not_judged_by_the_next_driver(search):
+    asha = {"name": "asha", "metric": "val/robust_accuracy", "grace_period": 3}
+    before = search(scheduler=asha, trials=4)
+    records = ask_all(before)
+    for record in reversed(records):
+        before.report(record.number, report(3, robust=0.5))
+    for number in (1, 2, 3):
+        finish(before, number, robust=0.5)
+    before.ledger.report(0, report(9, robust=0.1))  # killed before it was complete
+
+    after = search(scheduler=asha, trials=4)
+
+    assert after.ledger.unfinished() == [0]
+
+
+def test_a_search_is_pickled_as_nothing_and_a_ledger_as_the_way_to_it(search):
+    running = search()
+    running.ask()
+
+    ledger = pickle.loads(pickle.dumps(running.ledger))
+
+    assert pickle.loads(pickle.dumps(running)) == ""
+    assert ledger.records() == running.ledger.records()
