@@ -14,13 +14,13 @@ NESTED = st.dictionaries(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(NESTED, NESTED)
 def test_what_differs_laid_over_the_base_is_the_whole_again(base, whole):
     assert merged(base, difference(base, whole)) == whole
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(NESTED, NESTED)
 def test_a_difference_survives_json(base, whole):
     stored = json.loads(json.dumps(difference(base, whole)))

@@ -12,7 +12,7 @@ from tuner.halving import Halving
 from tuner.ranking import TIE_BREAKS, is_among_best
 from tuner.scheduler_config import HalvingConfig
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=25, deadline=None)
 VALUES = st.sampled_from([0.0, 0.1, 0.3, 0.35, 0.8, 1.0])
 RUNG = 3
 

@@ -21,7 +21,7 @@ def replicate(number, of, *values, **more):
     return dataclasses.replace(make_record(number, *values, **more), repeats=of)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(ACCURACY, ACCURACY), min_size=2, max_size=5))
 def test_objectives_are_means_and_spreads_those_of_a_sample(points):
     records = [make_record(4, *points[0])]
