@@ -181,6 +181,14 @@ def holds(distribution: BaseDistribution, value: Any) -> bool:
         return False
 
 
+def describe(distribution: BaseDistribution) -> str:
+    """What a distribution can draw, in words: ``[0.03, 3]``, or its choices."""
+    if isinstance(distribution, CategoricalDistribution):
+        return ", ".join(map(repr, distribution.choices))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return f"[{distribution.low:g}, {distribution.high:g}]"
+
+
 def check_fixed(name: str, value: Any, distribution: BaseDistribution) -> Any:
     """Return ``value`` if the distribution holds it.
 

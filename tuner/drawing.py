@@ -49,7 +49,7 @@ class Drawing:
         self._thread = None
         logger.warning("no proposal within %g s (sampler.time_limit): a random one", self._limit)
         self._proposer.renew()  # the thread keeps the old copy of the study
-        return self._proposer.draw(at_random=True)
+        return self._proposer.next(at_random=True)
 
 
 class _Draw(threading.Thread):

@@ -33,6 +33,8 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return _unknown_key(path, model)
     if detail["type"] == "union_tag_invalid":
         return unknown(f"{where}/name", context.get("tag"), _quoted(context["expected_tags"]))
+    if detail["type"] == "union_tag_not_found":
+        return f"{where}/name is missing, it says which kind of {path[-1]} is meant"
     if detail["type"] == "literal_error":
         return f"{where} must be {context['expected']}, got {value!r}"
     if detail["type"] == "missing":

@@ -58,10 +58,11 @@ def _write_config(results: Results, record: TrialRecord, path: Path) -> Path:
 
 
 def _header(results: Results, record: TrialRecord, path: Path) -> list[str]:
+    seeds = f", means of {record.replicates} seeds" if record.replicates > 1 else ""
     lines = [
         f"study {results.study.name}, trial {record.number} ({record.label})",
         record.pair,
-        f"measured on the validation split: {measured(record.values)}",
+        f"measured on the validation split: {measured(record.values)}{seeds}",
         f"under {attack_name(record.config)}",
         f"train it again: tuner train {path.as_posix()}",
     ]

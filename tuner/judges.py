@@ -62,7 +62,7 @@ class FrontJudge:
         """Enter the report at its rung; of a trial that cannot be stopped, learn only."""
         self._see(record, report)
         if judged(record):
-            self._halving.note(record.number, *self._point(report))
+            self._halving.note(_place(record), *self._point(report))
 
     def judge(self, record: TrialRecord, report: Metrics) -> str:
         """Enter the report at its rung and compare it."""
@@ -73,18 +73,18 @@ class FrontJudge:
         def foresee(numbers: Iterable[int]) -> Losses | None:
             return foresight.predict(epoch, numbers) if foresight else None
 
-        return self._halving.judge(record.number, epoch, losses, violation, foresee=foresee)
+        return self._halving.judge(_place(record), epoch, losses, violation, foresee=foresee)
 
     def finish(self, record: TrialRecord) -> None:
         """Learn where the trial ended."""
         if self._foresight:
-            self._foresight.finish(record.number, self._losses(record.values))
+            self._foresight.finish(_place(record), self._losses(record.values))
 
     def _see(self, record: TrialRecord, report: Metrics) -> None:
         epoch = int(report["epoch"])
         if self._foresight and epoch in self._milestones:
             found = features(record.reports[:epoch], METRICS)
-            self._foresight.see(epoch, record.number, found)
+            self._foresight.see(epoch, _place(record), found)
 
     def _losses(self, values: Metrics) -> list[float]:
         signs = {"maximize": -1.0, "minimize": 1.0}
@@ -105,6 +105,11 @@ class FrontJudge:
         return -value if direction == "maximize" else value
 
 
+def _place(record: TrialRecord) -> int:
+    """Whose place it takes at a rung: a retry its own config's, which it must not compete with."""
+    return record.number if record.retries is None else record.retries
+
+
 def create_judge(study: StudyConfig) -> Judge:
     """The rule that the study asks for."""
     scheduler = study.scheduler
@@ -123,19 +128,20 @@ def rebuild(judge: Judge, records: Iterable[TrialRecord]) -> dict[int, str]:
     Returns:
         Why to stop, by number, of unfinished trials whose last report was stored and not judged.
     """
+    events = [
+        (report, record)
+        for record in records
+        for report in record.reports
+        if report["epoch"] < record.config["epochs"] or record.state == TrialState.complete
+    ]
+    events.sort(key=lambda event: event[0]["timestamp"])  # as they came
     verdicts: dict[int, str] = {}
-    due: list[TrialRecord] = []
-    for record in records:
-        if not record.reports:
-            continue
-        waits = record.state == TrialState.running and judged(record)
-        for report in record.reports[:-1] if waits else record.reports:
-            judge.note(record, report)
-        if record.state == TrialState.complete:
+    for report, record in events:
+        newest = report is record.metrics
+        if record.state == TrialState.complete and newest:
             judge.finish(record)
-        if waits:
-            due.append(record)
-    for record in due:
-        if reason := judge.judge(record, record.metrics):
+        elif record.state != TrialState.running or not newest or not judged(record):
+            judge.note(record, report)
+        elif reason := judge.judge(record, report):
             verdicts[record.number] = reason
     return verdicts

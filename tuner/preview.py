@@ -29,13 +29,14 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     """
     check_space(study)
     check_teachers(study, directory.teachers)
+    shown = min(SHOWN, study.trials)
+    proposals = list(first_proposals(study, shown))  # before anything is printed: it may refuse
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, soft_wrap=True)
-    shown = min(SHOWN, study.trials)
     table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
     for column in ("trial", "label", "teacher > student", "method", *SYMBOLS):
         table.add_column(column)
-    for number, proposal in enumerate(first_proposals(study, shown)):
+    for number, proposal in enumerate(proposals):
         method = proposal.config.method_name
         table.add_row(str(number), proposal.label, _pair(proposal), method, *_weights(proposal))
     console.print(table)

@@ -8,6 +8,7 @@ from optuna.distributions import BaseDistribution
 from pydantic import ValidationError
 
 from search_spaces import SearchSpace, explore
+from search_spaces.sampling import describe, holds, narrow
 from trainables.config import TrialConfig, merge, override
 from trainables.spelling import unknown
 from tuner.explain import explain
@@ -126,5 +127,22 @@ def check_space(study: StudyConfig) -> None:
         for name in names:
             if name not in parameters:
                 raise ValueError(unknown(f"parameter in {place}", name, parameters))
+    for _, params in first:
+        for name, value in params.items():
+            _check_first(name, value, study, parameters[name])
     for _, overrides in baseline_overrides(study, space):
         resolve(study, overrides)
+
+
+def _check_first(name: str, value: Any, study: StudyConfig, whole: BaseDistribution) -> None:
+    """See that a first trial's value can be drawn; Optuna would say so when it is its turn."""
+    if name in study.fixed and value != study.fixed[name]:
+        raise ValueError(
+            f"first_trials gives {name!r} the value {value!r}, but fixed pins it to "
+            f"{study.fixed[name]!r}"
+        )
+    allowed = narrow(name, whole, study.ranges.get(name))
+    if name not in study.fixed and not holds(allowed, value):
+        raise ValueError(
+            f"first_trials gives {name!r} the value {value!r}, allowed is {describe(allowed)}"
+        )

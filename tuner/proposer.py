@@ -103,7 +103,7 @@ class Proposer:
     def _wants_replicate(self, members: list[Entry]) -> bool:
         first = members[0][0]
         ended = first.state == TrialState.complete
-        return ended and len(members) < self._study.replicates
+        return ended and _num_seeds(members) < self._study.replicates
 
     def _teach(self, number: int, record: TrialRecord) -> None:
         lesson = self._history.lessons.get(number)
@@ -119,13 +119,13 @@ class Proposer:
         """Trials that were lost with their workers and have not been begun again."""
         return len(self._lost)
 
-    def next(self) -> Proposal:
-        """The next trial.
+    def next(self, *, at_random: bool = False) -> Proposal:
+        """The next trial; what is not given is drawn by the sampler, or at random.
 
         Raises:
             ValueError: if a first trial, a baseline, a range or a fixed value does not fit.
         """
-        return self.again() or self._given() or self.draw()
+        return self.again() or self._given(at_random) or self.draw(at_random=at_random)
 
     def again(self) -> Proposal | None:
         """A lost trial to be begun again, or a replicate, if there is one."""
@@ -135,7 +135,7 @@ class Proposer:
             if self._wants_replicate(members):
                 record, trial = members[0]
                 copy = self._copy(record, trial, repeats=leader, retries=None)
-                seed = copy.config.seed + len(members)
+                seed = copy.config.seed + _num_seeds(members)
                 config = copy.config.model_copy(update={"seed": seed})
                 return dataclasses.replace(copy, config=config)
         return None
@@ -154,12 +154,13 @@ class Proposer:
             retries,
         )
 
-    def _given(self) -> Proposal | None:
+    def _given(self, at_random: bool) -> Proposal | None:
         """The paper's setting first, then other first trials, then the baselines."""
         position = self._num_own
         if position < len(self._first):
-            paper = self._study.first_trials is None and position == 0
-            return self.draw(dict(self._first[position]), "paper" if paper else "searched")
+            built_in = self._study.first_trials is None and self._space.first_trials
+            label = "paper" if built_in and position == 0 else "searched"
+            return self.draw(dict(self._first[position]), label, at_random=at_random)
         position -= len(self._first)
         if position < len(self._baselines):
             label, overrides = self._baselines[position]
@@ -197,3 +198,8 @@ class Proposer:
         settings = {"ranges": study.ranges, "fixed": study.fixed}
         overrides = sample(self._space, trial, teachers=sorted(study.teachers), **settings)
         return resolve(study, overrides)
+
+
+def _num_seeds(members: list[Entry]) -> int:
+    """How many replicates a group has; one that was lost and its retry are the same."""
+    return len({record.config["seed"] for record, _ in members})

@@ -64,7 +64,7 @@ def _head(results: Results) -> str:
         if results.complete
     }
     tiles = {
-        "trials complete": f"{len(results.complete)} of {results.study.trials}",
+        "trials complete": f"{results.summary['trials/complete']:.0f} of {results.study.trials}",
         "trials on the front": str(len(results.front)),
         **best,
         "hypervolume": f"{results.hypervolume:.4g}",

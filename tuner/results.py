@@ -29,8 +29,9 @@ class Gain:
         best: knee of the student's own front among the trials that are no baseline.
         gains: ``best`` against the baseline by objective; above 0 is better, whatever the
             direction.
-        free: by objective, the trial that gains most there among those no worse than the baseline
-            on every other objective; an objective on which nothing is gained that way is missing.
+        free: by objective, the trial that gains most there among those that hold the constraints
+            and are no worse than the baseline on every other objective; an objective on which
+            nothing is gained that way is missing.
     """
 
     student: str
@@ -199,7 +200,8 @@ class Results:
     def _gain(self, baseline: TrialRecord, searched: list[TrialRecord]) -> Gain:
         best = Results(self.study, searched).knee
         gains = {metric: self.gain(metric, best, baseline) for metric in self.metrics}
-        free = {metric: self._free(metric, baseline, searched) for metric in self.metrics}
+        allowed = [record for record in searched if not self.study.violation(record.metrics)]
+        free = {metric: self._free(metric, baseline, allowed) for metric in self.metrics}
         found = {metric: record for metric, record in free.items() if record is not None}
         return Gain(baseline.student, baseline, best, gains, found)
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from optuna.exceptions import ExperimentalWarning
@@ -31,8 +32,17 @@ def _nsga3(config: SamplerConfig, seed: int) -> BaseSampler:
     return NSGAIIISampler(population_size=config.population_size, seed=seed)
 
 
+class QuietGPSampler(GPSampler):
+    """Optuna's, which divides 0 by 0 while no trial is feasible, copes, and lets numpy say so."""
+
+    def sample_relative(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """As the original."""
+        with np.errstate(invalid="ignore"):
+            return super().sample_relative(*arguments, **named)
+
+
 def _gp(config: SamplerConfig, seed: int) -> BaseSampler:
-    return GPSampler(n_startup_trials=config.startup_trials, seed=seed)
+    return QuietGPSampler(n_startup_trials=config.startup_trials, seed=seed)
 
 
 def _random(_: SamplerConfig, seed: int) -> BaseSampler:

@@ -107,9 +107,9 @@ class MedianConfig(Frozen):
 
     _check = field_validator("metric")(known_metric)
 
-    def first_rung(self, epochs: int) -> int:
+    def first_rung(self, _: int) -> int:
         """The first epoch at which trials are compared."""
-        return min(self.grace_period, epochs)
+        return self.grace_period
 
 
 SchedulerConfig = Annotated[

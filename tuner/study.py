@@ -34,8 +34,10 @@ class ConstraintConfig(Frozen):
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
+            got = "neither" if self.at_least is None else "both"
             raise ValueError(
-                f"a constraint on {self.metric} needs exactly one of at_least and at_most"
+                f"a constraint on {self.metric} needs exactly one of at_least and at_most, "
+                f"got {got}"
             )
         return self
 

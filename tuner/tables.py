@@ -188,7 +188,7 @@ def studies_table(studies: Sequence[Results]) -> Table:
         summary = results.summary
         table.add_row(
             results.study.name,
-            f"{len(results.complete)} of {results.study.trials}",
+            f"{summary['trials/complete']:.0f} of {results.study.trials}",
             str(len(results.stopped)),
             str(len(results.failed)),
             str(len(results.front)),

@@ -1,6 +1,6 @@
 """Learning from what was tried before: earlier studies, and configs that somebody wrote down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,26 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import FixedTrial
 from optuna.trial import TrialState as OptunaState
 
-from search_spaces import explore
+from search_spaces import explore, sample
 from search_spaces.reading import read_params
-from search_spaces.sampling import holds, narrow
+from search_spaces.sampling import narrow
 from trainables.config import TrialConfig
 from tuner.differences import describe_differences
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.lessons import Lesson, ending
-from tuner.records import TrialState
+from tuner.proposals import resolve
+from tuner.records import TrialRecord, TrialState
+from tuner.replicates import merge_replicates
 from tuner.spaces import find_search_space
 from tuner.study import StudyConfig
 from tuner.study_file import load_trial
+
+DECIDED = {"student", "teacher", "method", "alignments"}
+"""Parts of a config that must be the study's own, whether or not the space names them."""
 
 FREE = {"seed", "hardware", "diagnostics"}
 """Parts of the base that may differ from an earlier study's: its values still compare."""
@@ -65,19 +71,39 @@ def load_earlier(study: StudyConfig) -> Earlier:
 
 
 def _params(study: StudyConfig, path: Path) -> Mapping[str, Any]:
-    space = find_search_space(study.search_space)
     config = load_trial(path)
     try:
-        return read_params(
-            space,
-            config.model_dump(mode="json"),
-            ranges=study.ranges,
-            fixed=study.fixed,
-            teacher=_teacher_name(study, config),
-            teachers=sorted(study.teachers),
-        )
+        return _read(study, config)
     except ValueError as error:
         raise ValueError(f"warm_start {path} is outside the search space: {error}") from error
+
+
+def _read(study: StudyConfig, config: TrialConfig) -> Mapping[str, Any]:
+    """The parameters with which the study draws a config, but for what its base says.
+
+    Raises:
+        ValueError: if it cannot draw it: because of its space, its ranges, what is fixed, or its
+            teachers.
+    """
+    space = find_search_space(study.search_space)
+    if not config.needs_teacher:
+        config = config.model_copy(update={"teacher": None})
+    settings: dict[str, Any] = {
+        "ranges": study.ranges,
+        "fixed": study.fixed,
+        "teachers": sorted(study.teachers),
+    }
+    teacher = _teacher_name(study, config)
+    params = read_params(space, config.model_dump(mode="json"), teacher=teacher, **settings)
+    overrides = sample(space, FixedTrial(params), **settings)
+    drawn, _ = resolve(study, overrides)
+    parts = DECIDED | overrides.keys()
+    differences = describe_differences(
+        config.model_dump(mode="json", include=parts), drawn.model_dump(mode="json", include=parts)
+    )
+    if differences:
+        raise ValueError(f"as a trial of this study, {differences}")
+    return params
 
 
 def _teacher_name(study: StudyConfig, config: TrialConfig) -> str | None:
@@ -92,12 +118,10 @@ def _lessons(study: StudyConfig, place: StudyDirectory) -> dict[Any, Lesson]:
     _require_narrower(now, searched(earlier), place.path)
     ledger = Ledger(earlier, place.path)
     found: dict[Any, Lesson] = {}
-    for record in ledger.records():
-        params = _within(ledger.trial(record.number).params, now, study.fixed)
-        if record.state == TrialState.running or not params or record.repeats is not None:
-            continue
+    for record in _to_learn_from(ledger.records()):
+        params = _within(study, record)
         state, values, violation = ending(study, record)
-        if state != OptunaState.FAIL:
+        if params and state != OptunaState.FAIL:
             distributions = {name: now[name] for name in params}
             key = (str(place.path), record.number)
             found[key] = Lesson(state, params, distributions, {}, values, violation)
@@ -173,19 +197,19 @@ def _contains(outer: BaseDistribution, inner: BaseDistribution) -> bool:
     return outer.low <= inner.low and inner.high <= outer.high and outer.log == inner.log
 
 
-def _within(
-    params: Mapping[str, Any],
-    narrowed: Mapping[str, BaseDistribution],
-    fixed: Mapping[str, Any],
-) -> dict[str, Any]:
+def _to_learn_from(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Trials that a search drew and that have ended; replicates as one, with their means."""
+    means = {record.number: record for record in merge_replicates(records)}
+    return [
+        means.get(record.number, record)
+        for record in records
+        if record.state != TrialState.running and record.params and record.repeats is None
+    ]
+
+
+def _within(study: StudyConfig, record: TrialRecord) -> Mapping[str, Any]:
     """An earlier trial's parameters in this space; empty if it lies outside."""
-    inside: dict[str, Any] = {}
-    for name, value in params.items():
-        if name in fixed:
-            if fixed[name] != value:
-                return {}
-            continue
-        if name not in narrowed or not holds(narrowed[name], value):
-            return {}
-        inside[name] = value
-    return inside
+    try:
+        return _read(study, TrialConfig.model_validate(record.config))
+    except ValueError:
+        return {}

@@ -75,6 +75,30 @@ def test_a_wrong_value_is_one_red_sentence_with_exit_code_2(tuner, study_file):
     assert "trials must be greater than or equal to 1, got 0" in output
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scheduler": {"name": "halving", "grace_period": 15}}, "below base.epochs (15), got 15"),
+        ({"scheduler": {"name": "halving", "reduction_factor": 1}}, "or equal to 2, got 1"),
+        ({"scheduler": {"name": "hyperband"}}, "known: asha, fifo, halving, median"),
+        ({"scheduler": {"proxy": {"until": 2}}}, "scheduler/name is missing"),
+        ({"objectives": [{"metric": "accuracy"}]}, "unknown metric 'accuracy'"),
+        ({"constraints": [{"metric": "val/clean_accuracy"}]}, "got neither"),
+        ({"replicates": 31}, "at most the number of trials (30), got 31"),
+        ({"warm_start": ["runs/old"]}, "'runs/old', which is neither a study's directory nor"),
+        ({"first_trials": [{"alignments/gram/weight": 9}]}, "allowed is [0.03, 3]"),
+    ],
+)
+def test_a_search_that_cannot_be_is_one_sentence_with_exit_code_2(
+    tuner, study_file, changes, words
+):
+    code, output = tuner("run", study_file(**changes), "--dry-run")
+
+    assert code == 2
+    assert words in output
+    assert output.count("\n") == 1
+
+
 def test_debug_shows_the_traceback(study_file):
     result = CliRunner().invoke(app, ["--debug", "run", str(study_file(trials=0)), "--dry-run"])
 

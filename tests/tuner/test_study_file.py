@@ -73,9 +73,63 @@ BAD = {
         ({"alignments/gram/weight": [1, 300]}, "must lie within"),
     ],
     "fixed": [({"alignments/gram/weight": 3000}, "fixed 'alignments/gram/weight'")],
-    "first_trials": [([{"alignments/gra": True}], "did you mean 'alignments/gram'?")],
+    "first_trials": [
+        ([{"alignments/gra": True}], "did you mean 'alignments/gram'?"),
+        (
+            [{}, {"alignments/gram/weight": 300}],
+            "first_trials gives 'alignments/gram/weight' the value 300, allowed is [0.03, 3]",
+        ),
+        ([{"alignments/gram": "yes"}], "the value 'yes', allowed is True, False"),
+    ],
     "baselines": [({"wrong": {"method": {"name": "kdd"}}}, "unknown method/name 'kdd'")],
     "sampler": [({"name": "tpee"}, "must be 'tpe', 'nsga2', 'nsga3', 'gp' or 'random'")],
+    "scheduler": [
+        ({"name": "halvin"}, "unknown scheduler/name 'halvin'; did you mean 'halving'?"),
+        (
+            {"name": "halving", "grace_period": 15},
+            "scheduler.grace_period must be below base.epochs (15), got 15",
+        ),
+        (
+            {"name": "median", "metric": "val/clean_accuracy", "grace_period": 20},
+            "scheduler.grace_period must be below base.epochs (15), got 20",
+        ),
+        (
+            {"name": "halving", "reduction_factor": 1.5},
+            "scheduler/reduction_factor must be greater than or equal to 2, got 1.5",
+        ),
+        ({"name": "halving", "brackets": 0}, "scheduler/brackets must be greater than or equal"),
+        ({"name": "halving", "tie_break": "coin"}, "must be 'crowding' or 'epsilon_net'"),
+        ({"name": "asha"}, "scheduler/metric is missing"),
+        ({"name": "asha", "metric": "val/robust"}, "did you mean 'val/robust_accuracy'?"),
+        (
+            {"name": "halving", "proxy": {"until": 3, "instead_of": "val/robust_acuracy"}},
+            "unknown objective in scheduler.proxy 'val/robust_acuracy'; "
+            "did you mean 'val/robust_accuracy'?",
+        ),
+        (
+            {"name": "halving", "proxy": {"until": 3, "metric": "val/variance"}},
+            "unknown metric 'val/variance'; did you mean 'val/variance_gap'?",
+        ),
+    ],
+    "replicates": [
+        (31, "replicates must be at most the number of trials (30), got 31"),
+        (0, "replicates must be greater than or equal to 1, got 0"),
+    ],
+    "constraints": [
+        (
+            [{"metric": "val/clean_accuracy"}],
+            "a constraint on val/clean_accuracy needs exactly one of at_least and at_most, "
+            "got neither",
+        ),
+        (
+            [{"metric": "val/clean_accuracy", "at_least": 0.1, "at_most": 0.2}],
+            "exactly one of at_least and at_most, got both",
+        ),
+        ([{"metric": "clean", "at_least": 0.1}], "unknown metric 'clean'"),
+        ([{"metric": "val/clean_accuracy", "at_least": float("nan")}], "finite number"),
+    ],
+    "sampler/history": [(9, "sampler/history must be greater than or equal to 10, got 9")],
+    "warm_start": [("runs/old", "warm_start must be a valid list, got 'runs/old'")],
     "name": [("di gits", "name must match pattern")],
 }
 CASES = [(path, value, words) for path, cases in BAD.items() for value, words in cases]
@@ -128,6 +182,21 @@ def test_every_shipped_study_is_valid_and_named_as_its_file(path):
 
     assert study.name == path.stem
     assert len(shipped_studies()) == 1
+
+
+def test_a_first_trial_must_not_contradict_what_is_fixed(study_file):
+    path = study_file("fixed", {"alignments/gram": False})
+    content = {**yaml.safe_load(path.read_text()), "first_trials": [{"alignments/gram": True}]}
+    path.write_text(yaml.safe_dump(content))
+
+    with pytest.raises(ValueError, match="value True, but fixed pins it to False"):
+        check_space(load_study(path))
+
+
+def test_one_epoch_needs_no_rung():
+    study = StudyConfig.model_validate({"name": "short", "base": {"epochs": 1}})
+
+    assert study.scheduler.milestones(1) == []
 
 
 @pytest.mark.parametrize("path", shipped_studies().values(), ids=shipped_studies())
