@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints browser claims
+.PHONY: help setup demo test unit style check format clean constraints browser claims bench-search bench-scale
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,12 @@ check: style unit  ## What to run before every commit: style and unit tests, und
 
 claims: setup  ## Put the papers' claims to the test; a stopped run goes on. Writes docs/claims.md.
 	$(BIN)/python -m benchmarks.claims
+
+bench-search: setup  ## Compare searches on recorded curves, 20 seeds; writes runs/bench-search.json.
+	$(BIN)/python -m benchmarks.search
+
+bench-scale: setup  ## 10,000 trials on 1,000 simulated GPUs: time per decision, memory.
+	$(BIN)/python -m benchmarks.search.scale
 
 format: setup  ## Let ruff write the code.
 	$(BIN)/ruff format .

@@ -96,6 +96,33 @@ def run(
         run_and_show(config, place, console, address)
 
 
+@app.command("simulate")
+def simulate_(
+    study: StudyArgument = "digits",
+    gpus: Annotated[int, typer.Option(min=1, help="Simulated GPUs.")] = 8,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials in all, instead of the file's number.")
+    ] = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="A study's directory with curves; default: digits, shipped.")
+    ] = None,
+    seconds_per_epoch: Annotated[
+        float | None, typer.Option(min=0, help="Of the mean epoch; default: as recorded.")
+    ] = None,
+    failures: Annotated[
+        float | None, typer.Option(min=0, help="Mean hours between failures of a node of 8 GPUs.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Simulated worlds.")] = 3,
+) -> None:
+    """Tell what a study would find and cost on so many GPUs, from recorded learning curves."""
+    from tuner.commands import load_for_run
+    from tuner.simulating import Request, simulate_and_show
+
+    config = load_for_run(study, trials=trials, tracking_uri=None)
+    request = Request(gpus, seeds, seconds_per_epoch, failures)
+    simulate_and_show(config, request, curves, console)
+
+
 @app.command()
 def resume(directory: StudyDir, address: Address = None) -> None:
     """Go on with the study in a directory until it has its trials."""

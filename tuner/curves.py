@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ class Recording:
             [np.array(line["curves"]) for line in lines],
             tuple(head["metrics"]),
         )
+
+
+def shipped_recording() -> Recording:
+    """What comes with the package: digits, three teachers, all methods."""
+    return Recording.read(Path(str(resources.files("tuner") / "recordings" / "digits.jsonl.gz")))
 
 
 class Curves:

@@ -291,6 +291,7 @@ def simulate(
     *,
     seed: int = 0,
     seconds: float = float("inf"),
+    earlier: Earlier | None = None,
 ) -> tuple[Simulation, StudyArm]:
     """Run a whole study on simulated slots.
 
@@ -298,7 +299,7 @@ def simulate(
         ValueError: if the curves are of another task.
     """
     curves.require(study.base)
-    arm = StudyArm(study, slots=cluster.slots)
+    arm = StudyArm(study, slots=cluster.slots, earlier=earlier)
     simulation = Simulation(arm, cluster, curves.run, seed=1000 * seed)
     simulation.until(seconds)
     return simulation, arm

@@ -41,21 +41,15 @@ KEPT = ("val/clean_accuracy", "val/robust_accuracy", "val/variance_gap", "studen
 
 
 def configs(study: StudyConfig, number: int) -> Iterator[TrialConfig]:
-    """Every method at its authors' settings for every student, amid random draws of two spaces.
+    """Every method at its authors' settings for every student, then random draws of two spaces.
 
-    Three draws of ``digits`` and two of ``methods`` to each of the former; any beginning is a fair
-    sample of the whole.
+    Three draws of ``digits`` to two of ``methods``; any beginning of them is a fair sample.
     """
-    sampler = optuna.samplers.RandomSampler(seed=0)
-    draws = optuna.create_study(sampler=sampler)
+    draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     named = [_named(study, method, student) for method in METHODS for student in STUDENTS]
-    turns = ("digits", "methods", "digits", "methods", "digits", "named")
-    for position in range(number):
-        turn = turns[position % len(turns)]
-        if turn == "named":
-            yield named.pop(position * 7 % len(named)) if named else _drawn(study, "digits", draws)
-        else:
-            yield _drawn(study, turn, draws)
+    yield from named[:number]
+    for position in range(number - len(named)):
+        yield _drawn(study, ("digits", "methods")[position % 5 in (1, 3)], draws)
 
 
 def _named(study: StudyConfig, method: str, student: str) -> TrialConfig:

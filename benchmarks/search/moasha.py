@@ -18,7 +18,7 @@ from tuner.study import StudyConfig
 
 VERSION = "syne-tune==0.16.0"
 PLACE = Path("runs/syne-tune")
-SERVER = Path(__file__).with_name("syne_tune_server.py")
+SERVER = Path(__file__).with_name("moasha_server.py")
 
 
 def install() -> Path:

@@ -1,0 +1,157 @@
+"""What ``tuner simulate`` does: what a study would find, and what it would cost, before it does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from tuner.curves import SECONDS, Curves, Recording, shipped_recording
+from tuner.directory import StudyDirectory
+from tuner.ledger import Ledger
+from tuner.proposals import check_space
+from tuner.records import TrialRecord
+from tuner.results import Results
+from tuner.scheduler_config import FifoConfig
+from tuner.simulation import Cluster, simulate
+from tuner.study import StudyConfig
+from tuner.tables import front_table, plain_table
+from tuner.warm_start import load_earlier
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to simulate on.
+
+    Attributes:
+        gpus: how many; a trial takes ``resources.gpus`` of one, or one if that is 0.
+        seeds: simulated worlds, to see how much is chance.
+        seconds_per_epoch: of the mean recorded epoch; None: as recorded.
+        failures: mean hours between failures of a node of eight; None: none.
+    """
+
+    gpus: int
+    seeds: int = 3
+    seconds_per_epoch: float | None = None
+    failures: float | None = None
+
+
+def simulate_and_show(
+    study: StudyConfig, request: Request, curves: Path | None, console: Console
+) -> None:
+    """Simulate a study, with and without early stopping, and print what came out.
+
+    Raises:
+        ValueError: if the study would be refused, or the curves are of another task.
+    """
+    check_space(study)
+    recording = shipped_recording() if curves is None else recording_of(StudyDirectory(curves))
+    model = Curves(recording)
+    cluster = _cluster(study, request, recording)
+    whole = study.model_copy(update={"scheduler": FifoConfig()})
+    table = plain_table(f"{study.name} on {request.gpus} simulated GPUs, {request.seeds} seeds")
+    for heading in ("", "time", "GPU time", "busy %", "complete", "stopped", "hypervolume"):
+        table.add_column(heading, justify="right" if heading else "left")
+    shown: Results | None = None
+    for name, config in {"this study": study, "without early stopping": whole}.items():
+        runs = [_run(config, cluster, model, seed) for seed in range(request.seeds)]
+        table.add_row(name, *_cells(runs))
+        shown = shown or runs[0].results
+    assert shown is not None
+    console.print(front_table(shown))
+    console.print(table)
+    about = ", ".join(f"{key}: {value}" for key, value in recording.about.items())
+    mean = _mean_epoch(recording) / cluster.speed
+    console.print(
+        f"from {len(recording.configs)} recorded configs ({about}); a mean epoch takes "
+        f"{mean:.3g} s, a process {cluster.start_up:g} s to start. "
+        "Times are means over seeds; teachers and verification are not counted."
+    )
+
+
+class _Run(NamedTuple):
+    seconds: float
+    gpu_seconds: float
+    busy: float
+    results: Results
+
+
+def _run(study: StudyConfig, cluster: Cluster, curves: Curves, seed: int) -> _Run:
+    simulation, arm = simulate(study, cluster, curves, seed=seed, earlier=load_earlier(study))
+    used = sum(trial.gpu_seconds for trial in simulation.trials)
+    results = Results(study, arm.ledger.records())
+    busy = used / max(1e-9, simulation.now * cluster.slots)
+    return _Run(simulation.now, used, busy, results)
+
+
+def _cells(runs: Sequence[_Run]) -> list[str]:
+    """Times as means; what varies between worlds with its least and most."""
+    results = [run.results for run in runs]
+    return [
+        str(timedelta(seconds=round(float(np.mean([run.seconds for run in runs]))))),
+        str(timedelta(seconds=round(float(np.mean([run.gpu_seconds for run in runs]))))),
+        f"{100 * np.mean([run.busy for run in runs]):.0f}",
+        _spread([len(found.complete) for found in results], "d"),
+        _spread([len(found.stopped) for found in results], "d"),
+        _spread([found.hypervolume for found in results], ".3f"),
+    ]
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    low, high = format(min(values), form), format(max(values), form)
+    return low if low == high else f"{low} to {high}"
+
+
+def _cluster(study: StudyConfig, request: Request, recording: Recording) -> Cluster:
+    share = study.resources.gpus or 1.0
+    cluster = Cluster(slots=max(1, int(request.gpus / share)))
+    if request.seconds_per_epoch is not None:
+        speed = _mean_epoch(recording) / request.seconds_per_epoch
+        cluster = replace(cluster, speed=speed)
+    if request.failures is not None:
+        cluster = replace(cluster, mean_time_between_failures=3600 * request.failures)
+    return cluster
+
+
+def _mean_epoch(recording: Recording) -> float:
+    place = recording.metrics.index(SECONDS)
+    return float(np.mean([curves[..., place].mean() for curves in recording.curves]))
+
+
+def recording_of(place: StudyDirectory) -> Recording:
+    """The curves of a study's complete trials.
+
+    Raises:
+        ValueError: if it has fewer than ten.
+    """
+    study = place.study()
+    records = [
+        r for r in Ledger(study, place.path).records() if len(r.reports) == r.config["epochs"]
+    ]
+    if len(records) < 10:
+        raise ValueError(
+            f"study {place.path} has {len(records)} complete trials; curves need at least 10"
+        )
+    present = set.intersection(*({*report} for r in records for report in r.reports))
+    metrics = sorted(present - {"epoch", "timestamp"})
+    curves = [_curve(record, metrics) for record in records]
+    return Recording(
+        {"study": str(place.path)},
+        study.base.model_dump(mode="json"),
+        [record.config for record in records],
+        [curve[None] for curve in curves],
+        (*metrics, SECONDS),
+    )
+
+
+def _curve(record: TrialRecord, metrics: list[str]) -> Any:
+    """``(epochs, metrics + 1)``; an epoch takes the time between two reports."""
+    times = np.array([report["timestamp"] for report in record.reports]) / 1000
+    gaps = np.diff(times)
+    first = float(np.median(gaps)) if len(gaps) else 1.0
+    seconds = np.concatenate([[first], gaps])
+    values = np.array([[report[name] for name in metrics] for report in record.reports])
+    return np.concatenate([values, seconds[:, None]], axis=1)
