@@ -9,9 +9,11 @@ true values of their configs. The reference point is the median of the recorded 
 
 import argparse
 import json
+import os
 import platform
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,31 +66,47 @@ ARMS: dict[str, MakeArm] = {
 }
 
 
+LOADED: dict[str, Any] = {}
+"""Of a worker process: the study and its curves."""
+
+
+def _load(study: StudyConfig, recording: Recording) -> None:
+    LOADED.update(study=study, curves=Curves(recording))
+
+
+def _search(name: str, seed: int, budget: float) -> tuple[int, Any]:
+    cluster = Cluster(SLOTS, start_up=0.0)
+    study, curves = LOADED["study"], LOADED["curves"]
+    trials, done = history(ARMS[name], study, curves, cluster, seed=seed, budget=budget)
+    return len(trials), done
+
+
 def measure(study: StudyConfig, recording: Recording, seeds: int) -> dict[str, Any]:
     """Run every arm with every seed."""
-    curves, corner = Curves(recording), reference(recording)
+    corner = reference(recording)
     length = np.mean(
         [c.mean(axis=0)[:, recording.metrics.index(SECONDS)].sum() for c in recording.curves]
     )
     budget = float(TRAININGS * length / SLOTS)
     found: dict[str, Any] = {}
-    for name, make in ARMS.items():
-        begun, rows, begun_trials = time.perf_counter(), [], []
-        for seed in range(seeds):
-            trials, done = history(
-                make, study, curves, Cluster(SLOTS, start_up=0.0), seed=seed, budget=budget
+    moments = [share * budget for share in SHARES]
+    with ProcessPoolExecutor(
+        os.cpu_count(), initializer=_load, initargs=(study, recording)
+    ) as pool:
+        for name in ARMS:
+            begun = time.perf_counter()
+            runs = list(
+                pool.map(_search, *zip(*[(name, s, budget) for s in range(seeds)], strict=True))
             )
-            rows.append(done)
-            begun_trials.append(len(trials))
-        moments = [share * budget for share in SHARES]
-        volumes = np.array([volume_at(done, moments, corner) for done in rows])
-        found[name] = {
-            "rows": rows,
-            "volumes": volumes,
-            "trials": float(np.mean(begun_trials)),
-            "complete": float(np.mean([len(done) for done in rows])),
-        }
-        print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
+            volumes = np.array([volume_at(done, moments, corner) for _, done in runs])
+            found[name] = {
+                "rows": [done for _, done in runs],
+                "volumes": volumes,
+                "trials": float(np.mean([trials for trials, _ in runs])),
+                "complete": float(np.mean([len(done) for _, done in runs])),
+            }
+            seconds = time.perf_counter() - begun
+            print(f"{name}: {1e4 * volumes[:, -1].mean():.1f} ({seconds:.0f} s)", flush=True)
     return {"arms": found, "corner": corner, "budget": budget}
 
 
