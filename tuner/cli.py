@@ -134,6 +134,18 @@ def resume(directory: StudyDir, address: Address = None) -> None:
 
 
 @app.command()
+def cancel(
+    directory: StudyDir,
+    trials: Annotated[list[int], typer.Argument(help="Numbers of unfinished trials.")],
+) -> None:
+    """End unfinished trials of a study that is not running; nothing is learnt from them."""
+    from tuner.commands import cancel_trials
+    from tuner.directory import StudyDirectory
+
+    cancel_trials(StudyDirectory(directory), trials, console)
+
+
+@app.command()
 def ls(
     root: Annotated[Path, typer.Argument(help="Folder of studies.")] = Path("runs"),
 ) -> None:

@@ -1,18 +1,22 @@
 """What the verbs that run, train, measure and serve do."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 
 from tuner.directory import StudyDirectory, write_yaml
+from tuner.ledger import Ledger
 from tuner.mlflow_server import serve
 from tuner.preview import preview as preview
+from tuner.records import Cause
 from tuner.session import Session, StudyInterruptedError, publication
 from tuner.showing import results_of, show_results
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study, load_trial
 from tuner.tracking import default_uri, pages, sync
+from tuner.trial_files import TrialFiles
 
 
 def load_for_run(name: str, *, trials: int | None, tracking_uri: str | None) -> StudyConfig:
@@ -42,6 +46,27 @@ def run_and_show(
     if not session.synced:
         console.print(f"MLflow is behind; bring it up to date with: tuner sync {directory.path}")
     console.print(f"look at every run in MLflow: tuner ui {directory.path}")
+
+
+def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Console) -> None:
+    """End unfinished trials as cancelled; they count among the study's trials.
+
+    Raises:
+        ValueError: if a trial is not unfinished, or the study is being run.
+    """
+    study = directory.study()
+    with directory.lock():
+        ledger = Ledger(study, directory.path)
+        unfinished = ledger.unfinished()
+        for number in numbers:
+            if number not in unfinished:
+                left = ", ".join(map(str, unfinished)) or "none"
+                raise ValueError(f"trial {number} is not unfinished; unfinished trials: {left}")
+        files = TrialFiles(directory)
+        for number in numbers:
+            files.update(ledger.fail(number, f"{Cause.cancelled}: by tuner cancel"))
+    console.print(f"cancelled {len(numbers)} of {len(unfinished)} unfinished trials")
+    console.print(f"go on with the rest: tuner resume {directory.path}")
 
 
 def train_config(config: Path, output: Path, teachers: Path, console: Console) -> None:

@@ -52,6 +52,8 @@ def row(results: Results, record: TrialRecord) -> Row:
         "knee": on_front and record.number == results.knee.number,
         "label": record.label,
         **{metric: record.values[metric] for metric in results.metrics},
+        **({"seeds": record.replicates} if results.study.replicates > 1 else {}),
+        **{f"sd {metric}": spread for metric, spread in record.spread.items()},
         "images": num_images(record),
         "teacher": record.teacher or None,
         "student": record.student,
@@ -75,7 +77,7 @@ def cells(results: Results, record: TrialRecord) -> list[str]:
     soft = entry["temperature"]
     return [
         str(record.number),
-        *(written(metric, record.values[metric]) for metric in results.metrics),
+        *(_value(record, metric) for metric in results.metrics),
         record.pair if _several_teachers(results) else record.student,
         *([] if "student/parameters" in results.metrics else [_parameters(entry)]),
         *([entry["method"]] if _several_methods(results) else []),
@@ -83,6 +85,13 @@ def cells(results: Results, record: TrialRecord) -> list[str]:
         "-" if soft is None else f"{soft:.2g}",
         label(results, record),
     ]
+
+
+def _value(record: TrialRecord, metric: str) -> str:
+    """A mean over seeds with its standard deviation, or the value of the only one."""
+    spread = record.spread.get(metric)
+    value = written(metric, record.values[metric])
+    return value if spread is None else f"{value} ±{written(metric, spread)}"
 
 
 def headings(results: Results) -> list[str]:
@@ -230,6 +239,15 @@ def images_sentence(results: Results) -> str:
     return f"on {images}validation images{half}"
 
 
+def seeds_sentence(results: Results) -> str:
+    """Over how many seeds the values are means; empty for one."""
+    numbers = sorted({record.replicates for record in results.complete})
+    if results.study.replicates == 1 or not numbers:
+        return ""
+    seeds = " to ".join(str(n) for n in sorted({numbers[0], numbers[-1]}))
+    return f" Values are means over {seeds} seeds, ± their standard deviation."
+
+
 def constraints_sentence(results: Results) -> str:
     """Which bounds the front holds, and how many complete trials hold them; empty without any."""
     bounds = "; ".join(map(str, results.study.constraints))
@@ -246,5 +264,5 @@ def caption(results: Results) -> str:
     alarm = f" Masked gradients are likely in trial {', '.join(masked)}." if masked else ""
     over = [str(r.number) for r in results.front if r.metrics.get("val/overfitting_alarm")]
     alarm += f" Robust overfitting in trial {', '.join(over)}." if over else ""
-    alarm += constraints_sentence(results)
+    alarm += constraints_sentence(results) + seeds_sentence(results)
     return f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}.{alarm}"

@@ -1,6 +1,7 @@
 """The command line without Ray: what it refuses, and how."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -8,6 +9,11 @@ import yaml
 from typer.testing import CliRunner
 
 from tuner.cli import app
+from tuner.directory import StudyDirectory
+from tuner.ledger import Ledger
+from tuner.records import Cause
+from tuner.search import Search
+from tuner.study import StudyConfig
 from tuner.study_file import find_study
 
 
@@ -84,7 +90,7 @@ def test_a_wrong_value_is_one_red_sentence_with_exit_code_2(tuner, study_file):
         ({"scheduler": {"proxy": {"until": 2}}}, "scheduler/name is missing"),
         ({"objectives": [{"metric": "accuracy"}]}, "unknown metric 'accuracy'"),
         ({"constraints": [{"metric": "val/clean_accuracy"}]}, "got neither"),
-        ({"replicates": 31}, "at most the number of trials (30), got 31"),
+        ({"replicates": 49}, "at most the number of trials (48), got 49"),
         ({"warm_start": ["runs/old"]}, "'runs/old', which is neither a study's directory nor"),
         ({"first_trials": [{"alignments/gram/weight": 9}]}, "allowed is [0.03, 3]"),
     ],
@@ -180,3 +186,42 @@ def test_a_checkpoint_that_was_not_trained_here_cannot_be_evaluated(tuner, tmp_p
     code, output = tuner("evaluate", "other.pt")
 
     assert (code, "holds no student" in output) == (2, True)
+
+
+def test_cancel_ends_unfinished_trials_and_nothing_else(tuner, tmp_path):
+    place = StudyDirectory(tmp_path / "runs" / "small")
+    study = StudyConfig.model_validate(
+        {"name": "small", "teachers": {"resnet": {"architecture": "small_resnet8"}}}
+    )
+    place.claim(study)
+    search = Search(study, Ledger(study, place.path), patience=math.inf)
+    search.ask()
+    search.ask()
+    search.fail(0, f"{Cause.diverged}: nan")
+
+    refused = tuner("cancel", "runs/small", 0)
+    done = tuner("cancel", "runs/small", 1)
+
+    assert (refused[0], done[0]) == (2, 0)
+    assert "trial 0 is not unfinished; unfinished trials: 1" in " ".join(refused[1].split())
+    causes = [record.cause for record in Ledger(study, place.path).records()]
+    assert causes == [Cause.diverged, Cause.cancelled]
+    assert (place.trial(1) / "metrics.csv").is_file()
+
+
+def test_simulate_tells_the_front_and_the_cost(tuner):
+    code, output = tuner("simulate", "digits", "--gpus", 64, "--trials", 12, "--seeds", 1)
+
+    assert code == 0, output
+    assert "Front of digits" in output
+    assert "without early stopping" in output
+    assert "hypervolume" in output
+
+
+def test_simulate_refuses_another_task(tuner, study_file):
+    path = study_file(base={"epochs": 7, "data": {"name": "digits"}})
+
+    code, output = tuner("simulate", path)
+
+    assert code == 2
+    assert "the recorded curves are of another task" in " ".join(output.split())
