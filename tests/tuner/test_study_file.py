@@ -112,7 +112,7 @@ BAD = {
         ),
     ],
     "replicates": [
-        (31, "replicates must be at most the number of trials (30), got 31"),
+        (49, "replicates must be at most the number of trials (48), got 49"),
         (0, "replicates must be greater than or equal to 1, got 0"),
     ],
     "constraints": [
