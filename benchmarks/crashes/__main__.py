@@ -19,15 +19,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.crashes.agreement import disagreements
 from benchmarks.crashes.driver import Victim
-from benchmarks.crashes.moments import MOMENTS, ONCE
+from benchmarks.crashes.moments import AT_END, AT_START, MOMENTS, phase_of
 from benchmarks.crashes.server import Server
 from tuner.atomic import write_atomically
 
-KINDS = {"driver": 4, "actor": 3, "server": 2, "moment": 6}
+KINDS = {"driver": 2, "actor": 4, "server": 2, "moment": 5}
 GIVE_UP = 40
 """Starts of the driver after which a study counts as one that does not end."""
 
@@ -40,6 +38,7 @@ class Torment:
         self.kills: Counter[str] = Counter()
         self.exits: Counter[int] = Counter()
         self.starts = 0
+        self.ends = rng.randint(0, 4)
 
     def run(self, kills: int) -> bool:
         """Start the same command until it ends by itself; whether it did."""
@@ -48,24 +47,41 @@ class Torment:
             command = (*command, "--tracking-uri", self.server.uri)
         while self.starts < GIVE_UP:
             self.starts += 1
+            if self.kills.total() < kills and self.rng.random() < 0.3:
+                self._plant(self.rng.choice(AT_START))
             self.victim.start(*command)
-            disturbed = self._disturb(kills)
+            self._disturb(kills)
             code = self._end()
-            if disturbed and code is None:
+            if code is None:
                 continue
-            self.exits[code or 0] += 1
-            if code == 0:
+            self.exits[code] += 1
+            if code == 0 and not self._end_again():
                 return True
         return False
 
-    def _disturb(self, kills: int) -> bool:
-        """Kill until the driver is dead or enough has been killed; whether the driver died."""
+    def _end_again(self) -> bool:
+        """Perhaps let the next start, which only has the end of the study to do, die there."""
+        if self.ends == 0:
+            return False
+        self.ends -= 1
+        self._plant(AT_END)
+        return True
+
+    def _plant(self, phase: str, number: int = 1) -> None:
+        self._reap()
+        self.victim.plant(self.rng.choice(MOMENTS[phase]), number)
+
+    def _reap(self) -> None:
+        """Count whoever died at the planted moment, and take the moment away."""
+        if moment := self.victim.uproot():
+            self.kills[phase_of(moment)] += 1
+
+    def _disturb(self, kills: int) -> None:
+        """Kill until the driver is dead or enough has been killed."""
         while self.victim.alive and self.kills.total() < kills:
             kinds = {k: w for k, w in KINDS.items() if self.server or k != "server"}
             kind = self.rng.choices(list(kinds), list(kinds.values()))[0]
-            if getattr(self, f"_{kind}")():
-                return True
-        return False
+            getattr(self, f"_{kind}")()
 
     def _end(self) -> int | None:
         """Wait for the driver; its exit code, or None if it was killed."""
@@ -75,55 +91,44 @@ class Torment:
         except subprocess.TimeoutExpired:
             self.victim.kill_driver()
             return -1
+        self._reap()
         return None if code == -9 else code
 
     def _wait(self) -> bool:
         """A random time: at start-up, or some events later; whether the driver still runs."""
-        if self.rng.random() < 0.15:
+        if self.rng.random() < 0.1:
             time.sleep(self.rng.uniform(0, 12))
         else:
             already = len(self.victim.events())
-            self.victim.wait_for("any", already + self.rng.randint(1, 14))
+            self.victim.wait_for("any", already + self.rng.randint(1, 8))
             time.sleep(self.rng.uniform(0, 1))
         return self.victim.alive
 
-    def _driver(self) -> bool:
-        if not self._wait():
-            return False
-        at_once = self.rng.random() < 0.5  # the old actors are still there then
-        self.victim.kill_driver(orphans_too=not at_once)
-        self.kills["driver, restarted beside its orphans" if at_once else "driver"] += 1
-        return True
+    def _driver(self) -> None:
+        if self._wait():
+            at_once = self.rng.random() < 0.5  # the old actors are still there then
+            self.victim.kill_driver(orphans_too=not at_once)
+            self.kills["driver, restarted beside its orphans" if at_once else "driver"] += 1
 
-    def _actor(self) -> bool:
+    def _actor(self) -> None:
         if self._wait() and self.victim.kill_actor(self.rng.randrange(8)):
             self.kills["actor"] += 1
-        return False
 
-    def _server(self) -> bool:
+    def _server(self) -> None:
         assert self.server is not None
         if self._wait():
             self.server.kill()
             self.kills["MLflow server"] += 1
             time.sleep(self.rng.uniform(0, 5))
             self.server.start()
-        return False
 
-    def _moment(self) -> bool:
-        phase = self.rng.choice(list(MOMENTS))
-        moment = self.rng.choice(MOMENTS[phase])
-        self.victim.plant(moment, 1 if phase in ONCE else self.rng.randint(1, 6))
-        deadline = time.monotonic() + 40
+    def _moment(self) -> None:
+        phases = [phase for phase in MOMENTS if phase not in AT_START]
+        self._plant(self.rng.choice(phases), self.rng.randint(1, 2))
+        deadline = time.monotonic() + 30
         while self.victim.alive and not self.victim.fired and time.monotonic() < deadline:
             time.sleep(0.05)
-        orphans = self.victim.family()
-        if not self.victim.uproot():
-            return not self.victim.alive
-        self.kills[phase] += 1
-        if phase == "while a checkpoint is written":
-            return False
-        psutil.wait_procs(orphans, timeout=1)
-        return True
+        self._reap()
 
 
 def one_study(folder: Path, rng: random.Random) -> dict[str, Any]:
@@ -133,7 +138,7 @@ def one_study(folder: Path, rng: random.Random) -> dict[str, Any]:
     victim = Victim(folder)
     with Server(folder) if rng.random() < 0.5 else nullcontext() as server:
         torment = Torment(victim, server, rng)
-        ended = torment.run(kills=rng.randint(4, 10))
+        ended = torment.run(kills=rng.randint(8, 14))
         if b"MLflow is behind" in victim.log.read_bytes():
             victim.finish("sync", str(victim.directory.path))
         found = disagreements(victim, uri=server.uri if server else None)

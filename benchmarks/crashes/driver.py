@@ -27,7 +27,7 @@ STUDY: dict[str, Any] = {
         "threat": {"norm": "linf", "epsilon": 0.2},
         "attack": {"steps": 1, "batch_norm": "eval"},
         "validation": {"attack": {"steps": 2}},
-        "epochs": 4,
+        "epochs": 3,
     },
     "teachers": {
         "resnet": {
@@ -139,13 +139,13 @@ class Victim:
         part.write_text(f"{moment} {number}")
         part.rename(self.plan)
 
-    def uproot(self) -> bool:
-        """Take the moment away; whether somebody died at it."""
+    def uproot(self) -> str:
+        """Take the moment away; the one that somebody died at, or an empty string."""
         self.plan.unlink(missing_ok=True)
         fired = self.plan.with_name("plan.fired")
-        found = fired.exists()
+        moment = fired.read_text().rpartition(" ")[0] if fired.exists() else ""
         fired.unlink(missing_ok=True)
-        return found
+        return moment
 
     @property
     def fired(self) -> bool:

@@ -39,9 +39,10 @@ MOMENTS: dict[str, tuple[str, ...]] = {
 }
 """Moments by the phase they belong to; the last phase kills an actor, all others the driver."""
 
-ONCE = ("before the first trial", "while a teacher is written", "at the end of the study")
-"""Phases that a driver goes through once: nothing happens there for the second time."""
+AT_START = ("before the first trial", "while a teacher is written")
+AT_END = "at the end of the study"
 
 
 def phase_of(moment: str) -> str:
+    """What is going on at a moment."""
     return next(phase for phase, moments in MOMENTS.items() if moment in moments)
