@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints browser claims
+.PHONY: help setup demo test unit style check format clean constraints browser claims crashes
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ check: style unit  ## What to run before every commit: style and unit tests, und
 
 claims: setup  ## Put the papers' claims to the test; a stopped run goes on. Writes docs/claims.md.
 	$(BIN)/python -m benchmarks.claims
+
+crashes: setup  ## Kill studies a hundred times and see that nothing is lost; 40 minutes.
+	$(BIN)/python -m benchmarks.crashes --kills 100
 
 format: setup  ## Let ruff write the code.
 	$(BIN)/ruff format .

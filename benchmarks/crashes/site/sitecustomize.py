@@ -11,7 +11,6 @@ names a file to which a line is added for every epoch begun, saved, stored and j
 import fnmatch
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import os
 import signal
 import sys
