@@ -3,6 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -69,18 +70,21 @@ def _files(victim: Victim, records: Sequence[TrialRecord]) -> Iterator[str]:
     if folders != [directory.trial(record.number).name for record in records]:
         yield f"folders of trials are {folders}"
     for record in records:
-        folder = directory.trial(record.number)
-        if not (folder / "config.yaml").is_file() or not (folder / "metrics.csv").is_file():
-            yield f"{folder} lacks config.yaml or metrics.csv"
-            continue
-        if load_trial(folder / "config.yaml").model_dump(mode="json") != record.config:
-            yield f"{folder}/config.yaml is not what the ledger holds"
-        with (folder / "metrics.csv").open() as file:
-            rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-        if rows != [dict(report) for report in record.reports]:
-            yield f"{folder}/metrics.csv is not what the ledger holds"
-        if record.state == TrialState.complete and not (folder / "checkpoint.pt").is_file():
-            yield f"{folder} has no checkpoint"
+        yield from _folder(directory.trial(record.number), record)
+
+
+def _folder(folder: Path, record: TrialRecord) -> Iterator[str]:
+    if not (folder / "config.yaml").is_file() or not (folder / "metrics.csv").is_file():
+        yield f"{folder} lacks config.yaml or metrics.csv"
+        return
+    if load_trial(folder / "config.yaml").model_dump(mode="json") != record.config:
+        yield f"{folder}/config.yaml is not what the ledger holds"
+    with (folder / "metrics.csv").open() as file:
+        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    if rows != [dict(report) for report in record.reports]:
+        yield f"{folder}/metrics.csv is not what the ledger holds"
+    if record.state == TrialState.complete and not (folder / "checkpoint.pt").is_file():
+        yield f"{folder} has no checkpoint"
 
 
 def _mlflow(

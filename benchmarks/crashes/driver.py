@@ -78,15 +78,22 @@ class Victim:
             else []
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What lets its processes die at a moment and note what they do."""
+        return {
+            "CRASH_PLAN": str(self.plan),
+            "CRASH_TRACE": str(self.trace),
+            "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT)]),
+        }
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a driver in a session of its own; ``run`` with the study's file by default."""
-        path = os.pathsep.join([str(SITE), str(ROOT)])
-        crash = {"CRASH_PLAN": str(self.plan), "CRASH_TRACE": str(self.trace)}
         with self.log.open("ab") as log:
             self.driver = subprocess.Popen(
                 [sys.executable, "-m", "tuner", *(arguments or ("run", str(self.file)))],
                 cwd=self.folder,
-                env={**os.environ, **crash, "PYTHONPATH": path},
+                env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
