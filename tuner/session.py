@@ -62,6 +62,7 @@ class Session:
             ValueError: if study and directory do not fit, or a teacher cannot be used.
             ConnectionError: if the tracking server does not answer.
             StudyInterruptedError: if it was stopped before its end.
+            KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
         check_space(self.study)
         check_teachers(self.study, self.directory.teachers)
@@ -73,16 +74,19 @@ class Session:
             require_same_space(self.study, ledger)
             search = self._search(ledger, earlier)
             tracker = self._start_tracker(ledger)
-            status = "FAILED"
+            status, patience = "FAILED", 60.0
             try:
                 self._write_files(ledger)
                 if search and missing(self.study, ledger.records()):
                     self._run_missing(search, tracker)
                 results = self._write(ledger, tracker)
                 status = "KILLED" if missing(self.study, ledger.records()) else "FINISHED"
+            except KeyboardInterrupt:
+                status, patience = "KILLED", 2.0
+                raise
             finally:
                 if tracker:
-                    self.synced = tracker.close(status=status)
+                    self.synced = tracker.close(status=status, timeout=patience)
             if left := missing(self.study, ledger.records()):
                 raise StudyInterruptedError(
                     f"stopped with {left} of {self.study.trials} trials to go"

@@ -85,6 +85,7 @@ class Victim:
             "CRASH_PLAN": str(self.plan),
             "CRASH_TRACE": str(self.trace),
             "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT)]),
+            "RAY_worker_niceness": "0",  # not behind whatever else runs on the machine
         }
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
