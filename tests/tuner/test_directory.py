@@ -43,6 +43,10 @@ def test_what_does_not_make_it_another_study_may_change(directory, change):
         ({"base": {"epochs": 3}}, "base/epochs was 2 and is now 3"),
         ({"name": "large"}, "name was 'small' and is now 'large'"),
         ({"ranges": {"alignments/gram": [True]}}, "ranges/alignments/gram"),
+        (
+            {"objectives": [{"metric": "val/clean_accuracy", "direction": "minimize"}]},
+            "and is now [{'metric': 'val/clean_accuracy', 'direction': 'minimize'}]",
+        ),
     ],
 )
 def test_another_study_is_refused_with_the_difference_and_nothing_is_overwritten(
