@@ -72,6 +72,16 @@ def test_a_directory_with_other_things_in_it_is_refused(directory):
     assert [path.name for path in directory.path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_driver_that_died_while_it_wrote_the_study_leaves_the_directory_free(directory):
+    directory.path.mkdir(parents=True)
+    (directory.path / ".lock").write_text("4711")
+    (directory.path / ".study.yaml.4711.part").write_text("name: sm")
+
+    directory.claim(study())
+
+    assert directory.study() == study()
+
+
 @pytest.mark.slow
 def test_a_second_driver_is_kept_out_while_the_first_one_works(directory):
     program = (
