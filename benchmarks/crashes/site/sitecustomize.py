@@ -14,6 +14,7 @@ import importlib.machinery
 import os
 import signal
 import sys
+import types
 
 PLAN, TRACE = os.environ.get("CRASH_PLAN", ""), os.environ.get("CRASH_TRACE", "")
 counts = {}
@@ -56,7 +57,7 @@ real_replace = os.replace
 def replace(source, target, **more):
     name = os.path.basename(target)  # noqa: PTH119
     wanted, _ = planned()
-    if wanted == f"half {name}":
+    if fnmatch.fnmatch(f"half {name}", wanted):
         os.truncate(source, os.path.getsize(source) // 2)  # noqa: PTH202
     reach(f"half {name}")
     reach(f"before {name}")
@@ -66,7 +67,8 @@ def replace(source, target, **more):
 
 def watch(owner, name, before=None, after=None):
     """Wrap a function of a module or class: moments around it, and what to note of it."""
-    function, label = getattr(owner, name), f"{getattr(owner, '__name__', owner)}.{name}"
+    function = getattr(owner, name)
+    label = name if isinstance(owner, types.ModuleType) else f"{owner.__name__}.{name}"
 
     def wrapper(*args, **kwargs):
         reach(f"before {label}")
