@@ -49,7 +49,6 @@ def test_the_driver_may_die_at_every_exact_moment(victim):
         "after Ledger.enter",
         "after Ledger.report",
         "before Search._end",
-        "before MlflowStudy._write_status",
         "half report.html",
         "before MlflowStudy.finish",
     ]
