@@ -18,6 +18,9 @@ from tuner.study_file import find_study, load_study, load_trial
 from tuner.tracking import default_uri, pages, sync
 from tuner.trial_files import TrialFiles
 
+INTERRUPTED = 130
+"""Exit code of a study that was stopped by Ctrl-C: 128 and the number of SIGINT."""
+
 
 def load_for_run(name: str, *, trials: int | None, tracking_uri: str | None) -> StudyConfig:
     """The study with what the command line changes in it."""
@@ -37,7 +40,10 @@ def run_and_show(
         results = session.run()
     except StudyInterruptedError as stop:
         console.print(f"{stop}; go on with: tuner resume {directory.path}")
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        console.print(f"stopped at once; go on with: tuner resume {directory.path}")
+        raise SystemExit(INTERRUPTED) from None
     show_results(results, directory, console)
     console.print(
         f"took {timedelta(seconds=round(session.usage.seconds))}, peak memory of all processes "

@@ -74,13 +74,17 @@ class StudyDirectory:
         """
         if self.config.is_file():
             _refuse_another(load_study(self.config), study, self.path)
-        elif self.path.exists() and any(p.name != LOCK for p in self.path.iterdir()):
+        elif self.path.exists() and not all(map(self._left_by_a_kill, self.path.iterdir())):
             raise ValueError(
                 f"directory {self.path} is not empty and holds no study.yaml; "
                 "choose an empty or a new one"
             )
         self.path.mkdir(parents=True, exist_ok=True)
         write_yaml(self.config, study.model_dump(mode="json"))
+
+    def _left_by_a_kill(self, path: Path) -> bool:
+        """Whether a driver that was killed before it had its first study.yaml left the file."""
+        return path.name == LOCK or path.name.startswith(f".{self.config.name}.")
 
     @contextmanager
     def lock(self) -> Iterator[None]:

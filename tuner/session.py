@@ -62,6 +62,7 @@ class Session:
             ValueError: if study and directory do not fit, or a teacher cannot be used.
             ConnectionError: if the tracking server does not answer.
             StudyInterruptedError: if it was stopped before its end.
+            KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
         check_space(self.study)
         check_teachers(self.study, self.directory.teachers)
@@ -71,21 +72,38 @@ class Session:
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
             require_same_space(self.study, ledger)
+            search = self._search(ledger, earlier)
             tracker = self._start_tracker(ledger)
-            status = "FAILED"
+            status, patience = "FAILED", 60.0
             try:
-                if missing(self.study, ledger.records()):
-                    self._run_missing(ledger, earlier, tracker)
+                self._write_files(ledger)
+                if search and missing(self.study, ledger.records()):
+                    self._run_missing(search, tracker)
                 results = self._write(ledger, tracker)
                 status = "KILLED" if missing(self.study, ledger.records()) else "FINISHED"
+            except KeyboardInterrupt:
+                status, patience = "KILLED", 2.0
+                raise
             finally:
                 if tracker:
-                    self.synced = tracker.close(status=status)
+                    self.synced = tracker.close(status=status, timeout=patience)
             if left := missing(self.study, ledger.records()):
                 raise StudyInterruptedError(
                     f"stopped with {left} of {self.study.trials} trials to go"
                 )
         return results
+
+    def _search(self, ledger: Ledger, earlier: Earlier) -> Search | None:
+        """None if nothing is missing; else, what was stored and not judged is judged by now."""
+        if not missing(self.study, ledger.records()):
+            return None
+        return Search(self.study, ledger, earlier=earlier)
+
+    def _write_files(self, ledger: Ledger) -> None:
+        """Write what an earlier driver had no time to write."""
+        files = TrialFiles(self.directory)
+        for record in ledger.records():
+            files.update(record)
 
     def _start_tracker(self, ledger: Ledger) -> Tracker | None:
         tracking = self.study.tracking
@@ -98,8 +116,8 @@ class Session:
             tracker.update(record)
         return tracker
 
-    def _run_missing(self, ledger: Ledger, earlier: Earlier, tracker: Tracker | None) -> None:
-        progress = Progress(self.study, ledger.records(), self._console)
+    def _run_missing(self, search: Search, tracker: Tracker | None) -> None:
+        progress = Progress(self.study, search.ledger.records(), self._console)
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
             teachers = prepare_teachers(self.study, self.directory.teachers)
@@ -108,11 +126,8 @@ class Session:
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
                     f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name})"
                 )
-            search = Search(self.study, ledger, earlier=earlier)
             files = TrialFiles(self.directory)
             watchers: list[Watcher] = [files, tracker] if tracker else [files]
-            for record in ledger.records():  # what an earlier driver had no time to write
-                files.update(record)
             run_trials(self.study, self.directory, search, progress=progress, watchers=watchers)
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:

@@ -55,6 +55,20 @@ def test_a_new_process_goes_on_from_the_saved_epoch_to_the_same_numbers(config):
     assert last == undisturbed[-1]
 
 
+def test_half_a_checkpoint_is_not_loaded_and_the_trial_goes_on_from_the_whole_one(config, tmp_path):
+    undisturbed = run_to_its_end(DistillationTrainable(config(number=1)))
+    killed = DistillationTrainable(config(number=2))
+    killed.step()
+    killed.save_checkpoint("unused")
+    whole = tmp_path / "2" / "checkpoint.pt"
+    half = whole.read_bytes()[: whole.stat().st_size // 2]
+    whole.with_name(".checkpoint.pt.4711").write_bytes(half)  # of the next one, when it died
+
+    (last,) = run_to_its_end(DistillationTrainable(config(number=2)))
+
+    assert last == undisturbed[-1]
+
+
 def test_a_finished_trial_that_was_not_reported_is_reported_again(config):
     undisturbed = run_to_its_end(DistillationTrainable(config()))
 

@@ -43,6 +43,10 @@ def test_what_does_not_make_it_another_study_may_change(directory, change):
         ({"base": {"epochs": 3}}, "base/epochs was 2 and is now 3"),
         ({"name": "large"}, "name was 'small' and is now 'large'"),
         ({"ranges": {"alignments/gram": [True]}}, "ranges/alignments/gram"),
+        (
+            {"objectives": [{"metric": "val/clean_accuracy", "direction": "minimize"}]},
+            "and is now [{'metric': 'val/clean_accuracy', 'direction': 'minimize'}]",
+        ),
     ],
 )
 def test_another_study_is_refused_with_the_difference_and_nothing_is_overwritten(
@@ -66,6 +70,16 @@ def test_a_directory_with_other_things_in_it_is_refused(directory):
         directory.claim(study())
 
     assert [path.name for path in directory.path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_driver_that_died_while_it_wrote_the_study_leaves_the_directory_free(directory):
+    directory.path.mkdir(parents=True)
+    (directory.path / ".lock").write_text("4711")
+    (directory.path / ".study.yaml.4711.part").write_text("name: sm")
+
+    directory.claim(study())
+
+    assert directory.study() == study()
 
 
 @pytest.mark.slow

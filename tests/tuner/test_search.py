@@ -310,6 +310,18 @@ def test_a_sampler_beyond_its_time_limit_is_replaced_by_a_random_draw(study, tmp
     assert record.label == "searched"
 
 
+def test_a_finished_study_is_extended_by_asking_for_more(search):
+    before = search(trials=3, **PLAIN)
+    for record in ask_all(before):
+        finish(before, record.number)
+
+    after = search(trials=5, **PLAIN)
+    added = ask_all(after)
+
+    assert [record.number for record in added] == [3, 4]
+    assert after.ledger.records()[:3] == before.ledger.records()[:3]
+
+
 def test_a_study_with_one_objective_is_searched_and_stopped_the_same_way(search):
     one = [{"metric": "val/robust_accuracy"}]
     running = search(objectives=one, trials=4, **PLAIN)
