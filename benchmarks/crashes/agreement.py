@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.crashes.driver import Victim
-from tuner.judges import create_judge, judged, rebuild
+from tuner.judged import judged
+from tuner.judges import create_judge, rebuild
 from tuner.mlflow_records import STATUS, final_name
 from tuner.records import Cause, TrialRecord, TrialState
 from tuner.remaining import missing, wanted

@@ -97,7 +97,7 @@ def watch_ledger(module):
 
 
 def watch_halving(module):
-    def judged(reason, halving, number, epoch, *_):
+    def judged(reason, halving, number, epoch, *_, **__):
         if epoch in halving.rungs(number):
             arrived = len(halving._rung(number, epoch).rows)
             note("judged", number, epoch, arrived, "stop" if reason else "go")
