@@ -89,9 +89,10 @@ def knee(losses: Losses) -> int:
     (0, 1) to (1, 0) and the distance beyond it is :math:`(1 - x - y) / \sqrt 2`: the knee has the
     smallest sum of scaled losses. The same sum serves any number of objectives. Where no point lies
     beyond the line the sums of the extremes are the smallest. Equal sums go to the smallest largest
-    scaled loss, the more balanced point; then to the first: of two points, the first.
+    scaled loss, the more balanced point; then, as of two points, to the smallest sum of losses.
     """
     spread = np.ptp(losses, axis=0)
     scaled = (losses - losses.min(axis=0)) / np.where(spread > 0, spread, 1.0)
     # rounded: sums that are equal on paper differ in the last bits
-    return int(np.lexsort((scaled.max(axis=1).round(9), scaled.sum(axis=1).round(9)))[0])
+    keys = (losses.sum(axis=1), scaled.max(axis=1).round(9), scaled.sum(axis=1).round(9))
+    return int(np.lexsort(keys)[0])

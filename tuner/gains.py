@@ -18,7 +18,8 @@ def gains_table(results: Results) -> Table:
     table = plain_table(
         "What alignment buys, by student: points gained over its baselines",
         caption="Trial numbers in brackets; ~ where the 95 % intervals overlap. The search chose "
-        "among several trials on these images, a baseline is one run: gains are optimistic.",
+        f"among several configs on these images, a baseline is {runs(results)}: gains are "
+        "optimistic.",
     )
     names = [words(metric).removesuffix(" accuracy") for metric in results.metrics]
     for heading in ("student", "against"):
@@ -30,6 +31,12 @@ def gains_table(results: Results) -> Table:
         free = (_gained(results, gain, metric, gain.free.get(metric)) for metric in results.metrics)
         table.add_row(*map(Text, (gain.student, gain.baseline.label, *knee, *free)))
     return table
+
+
+def runs(results: Results) -> str:
+    """On how many seeds a baseline was trained."""
+    seeds = results.study.replicates
+    return "one run" if seeds == 1 else f"{seeds} runs"
 
 
 def _gained(results: Results, gain: Gain, metric: str, trial: TrialRecord | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuner.atomic import write_atomically
 from tuner.front_html import front_svg, interval_text, trials_table
-from tuner.gains import doubt, what_alignment_buys
+from tuner.gains import doubt, runs, what_alignment_buys
 from tuner.gap_pictures import gap_pictures
 from tuner.page import definitions, page, table
 from tuner.quantities import difference, is_accuracy, short, words, written
@@ -141,8 +141,8 @@ def _honesty(results: Results) -> str:
     return (
         "The searched trial of a student is the knee of its own searched trials "
         f"({len(results.searched)} for all students), chosen on the images it is measured on here; "
-        "a baseline is one run. The gains are therefore optimistic: tuner evaluate measures a "
-        "trial on the test split. Without loss: the most that a trial gains which is no worse "
+        f"a baseline is {runs(results)}. The gains are therefore optimistic: tuner evaluate "
+        "measures a trial on the test split. Without loss: the most that a trial gains which is no worse "
         "than the baseline on every other objective. Ranges are Wilson 95 % intervals; they speak "
         "of the choice of images, not of the seed."
     )

@@ -16,7 +16,7 @@ def small_study(tmp_path_factory):
     content["base"]["validation"] = {"attack": {"steps": 5}}
     content["teachers"]["resnet"]["training"] |= {"epochs": 2, "attack": {"steps": 2}}
     content["ranges"] = {"student/architecture": ["small_resnet6", "small_wide_resnet10"]}
-    content["scheduler"] = {"name": "fifo"}  # every trial trains to its end
+    content |= {"scheduler": {"name": "fifo"}, "replicates": 1}  # every trial is whole, and once
     path = tmp_path_factory.mktemp("study") / "study.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
