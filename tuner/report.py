@@ -142,9 +142,9 @@ def _honesty(results: Results) -> str:
         "The searched trial of a student is the knee of its own searched trials "
         f"({len(results.searched)} for all students), chosen on the images it is measured on here; "
         f"a baseline is {runs(results)}. The gains are therefore optimistic: tuner evaluate "
-        "measures a trial on the test split. Without loss: the most that a trial gains which is no worse "
-        "than the baseline on every other objective. Ranges are Wilson 95 % intervals; they speak "
-        "of the choice of images, not of the seed."
+        "measures a trial on the test split. Without loss: the most that a trial gains which is "
+        "no worse than the baseline on every other objective. Ranges are Wilson 95 % intervals; "
+        "they speak of the choice of images, not of the seed."
     )
 
 
