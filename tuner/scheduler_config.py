@@ -36,7 +36,7 @@ class _Rungs(Frozen):
         None,
         ge=1,
         description="epochs before anything is stopped, the first rung; "
-        "default: epochs / reduction_factor^2, rounded up",
+        "default: epochs / reduction_factor, rounded up",
     )
     reduction_factor: float = Field(
         3, ge=2, description="one of so many goes on at a rung; rungs are that factor apart"
@@ -47,7 +47,7 @@ class _Rungs(Frozen):
 
     def first_rung(self, epochs: int) -> int:
         """The first epoch at which trials are compared."""
-        return self.grace_period or max(1, math.ceil(epochs / self.reduction_factor**2))
+        return self.grace_period or max(1, math.ceil(epochs / self.reduction_factor))
 
     def milestones(self, epochs: int) -> list[int]:
         """All rungs of the first bracket: epochs before the last one."""
@@ -78,7 +78,7 @@ class HalvingConfig(_Rungs):
         "crowding", description="who goes on among trials of equal rank"
     )
     foresight: int | None = Field(
-        8,
+        None,
         ge=2,
         description="finished trials from which on trials are compared by what they are foreseen "
         "to end with, learnt from those; null: always by what they have",

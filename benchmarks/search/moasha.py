@@ -94,7 +94,7 @@ class SyneTuneArm:
     def close(self) -> None:
         """End the process."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
 def _space(study: StudyConfig) -> dict[str, list[Any]]:
