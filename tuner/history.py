@@ -113,7 +113,10 @@ class History:
         """Take a draw as the running trial ``key``."""
         frozen = self._study._storage.get_trial(trial._trial_id)
         lesson = Lesson(
-            OptunaState.RUNNING, frozen.params, frozen.distributions, frozen.system_attrs
+            OptunaState.RUNNING,
+            frozen.params,
+            frozen.distributions,
+            dict(frozen.system_attrs),  # Optuna adds constraints to its own
         )
         self._ids[key] = trial._trial_id
         self.lessons[key] = lesson

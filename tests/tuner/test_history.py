@@ -155,3 +155,17 @@ def test_a_trial_that_ends_after_a_cut_is_still_known(history):
 
     values = [t.values for t in memory._study.get_trials() if t.state == OptunaState.COMPLETE]
     assert values == [[0.7, 0.7]]
+
+
+def test_a_trial_that_was_drawn_here_and_has_ended_is_renewed_as_it_is(history):
+    memory = history()
+    memory.seed(0)
+    trial = memory.ask()
+    trial.suggest_float("weight", 0.0, 1.0)
+    drawn = memory.keep(trial, 0)
+    memory.put(0, dataclasses.replace(drawn, state=OptunaState.COMPLETE, values=(0.5, 0.5)))
+
+    again = memory.renewed()
+
+    assert again.lessons == memory.lessons
+    assert again.lessons[0].system_attrs == {}
