@@ -1,34 +1,11 @@
 """The command line: every verb parses and calls; heavy imports live inside the verbs."""
 
-import os
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from typer.core import TyperGroup
 
-console = Console(highlight=False)
-if not console.is_terminal and "COLUMNS" not in os.environ:
-    console.width = 100  # a file or a pipe has no width of its own
-errors = Console(stderr=True, highlight=False)
-
-
-class SentenceGroup(TyperGroup):
-    """Shows a user's error as one red sentence, exit code 2; ``--debug`` shows the traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the verb."""
-        try:
-            return super().invoke(ctx)
-        except (ValueError, OSError) as error:  # ConnectionError is an OSError
-            if ctx.params.get("debug"):
-                raise
-            sentence = " ".join(str(error).split())
-            errors.print(f"error: {sentence}", style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(2) from error
-
+from tuner.terminal import Norm, SentenceGroup, Split, console
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -44,20 +21,6 @@ def _options(
     debug: Annotated[bool, typer.Option(help="Show tracebacks of errors.")] = False,
 ) -> None:
     """Options of every verb."""
-
-
-class Split(StrEnum):
-    """Which images to measure on."""
-
-    validation = "validation"
-    test = "test"
-
-
-class Norm(StrEnum):
-    """How the size of a perturbation is measured."""
-
-    linf = "linf"
-    l2 = "l2"
 
 
 StudyArgument = Annotated[str, typer.Argument(help="A study file, or a shipped study.")]

@@ -16,7 +16,8 @@ from tuner.proposals import check_space
 from tuner.records import TrialRecord
 from tuner.results import Results
 from tuner.scheduler_config import FifoConfig
-from tuner.simulation import Cluster, simulate
+from tuner.simulated_study import simulate
+from tuner.simulation import Cluster
 from tuner.study import StudyConfig
 from tuner.tables import front_table, plain_table
 from tuner.warm_start import load_earlier

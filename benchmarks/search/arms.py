@@ -11,7 +11,8 @@ from search_spaces import SEARCH_SPACES, sample
 from tuner.curves import SECONDS
 from tuner.proposals import resolve
 from tuner.records import Metrics
-from tuner.simulation import Arm, SimulatedTrial, StudyArm
+from tuner.simulated_study import StudyArm
+from tuner.simulation import Arm, SimulatedTrial
 from tuner.study import StudyConfig
 
 CLEAN, ROBUST, MEAN = "val/clean_accuracy", "val/robust_accuracy", "mean"

@@ -14,7 +14,8 @@ import numpy as np
 import psutil
 
 from tuner.curves import Curves, shipped_recording
-from tuner.simulation import Cluster, Simulation, StudyArm
+from tuner.simulated_study import StudyArm
+from tuner.simulation import Cluster, Simulation
 from tuner.study_file import load_study
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from tuner.curves import Curves, Recording, shipped_recording
 from tuner.records import TrialState
-from tuner.simulation import Cluster, Simulation, StudyArm, simulate
+from tuner.simulated_study import StudyArm, simulate
+from tuner.simulation import Cluster, Simulation
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
 

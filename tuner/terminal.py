@@ -1,0 +1,43 @@
+"""What the command line is made of: where it writes, how it shows errors, its choices."""
+
+import os
+from enum import StrEnum
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+console = Console(highlight=False)
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console.width = 100  # a file or a pipe has no width of its own
+errors = Console(stderr=True, highlight=False)
+
+
+class SentenceGroup(TyperGroup):
+    """Shows a user's error as one red sentence, exit code 2; ``--debug`` shows the traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError) as error:  # ConnectionError is an OSError
+            if ctx.params.get("debug"):
+                raise
+            sentence = " ".join(str(error).split())
+            errors.print(f"error: {sentence}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(2) from error
+
+
+class Split(StrEnum):
+    """Which images to measure on."""
+
+    validation = "validation"
+    test = "test"
+
+
+class Norm(StrEnum):
+    """How the size of a perturbation is measured."""
+
+    linf = "linf"
+    l2 = "l2"
