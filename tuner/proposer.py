@@ -16,7 +16,8 @@ from trainables.config import TrialConfig, fingerprint
 from tuner.history import History
 from tuner.lessons import TEACHES_NOTHING, Lesson, ending
 from tuner.proposals import Proposal, baseline_overrides, first_trials, resolve
-from tuner.records import Cause, TrialRecord, TrialState
+from tuner.records import TrialRecord, TrialState
+from tuner.remaining import is_made_good
 from tuner.replicates import merge_replicates
 from tuner.spaces import find_search_space
 from tuner.study import StudyConfig
@@ -50,7 +51,7 @@ class Proposer:
         self._first = [*first_trials(study, self._space), *first]
         self._baselines = baseline_overrides(study, self._space)
         self._history = History(study, earlier or {})
-        self._seen: dict[str, int] = {}
+        self._seen: set[str] = set()
         self._num_trials = self._num_own = 0
         self._lost: dict[int, Entry] = {}
         self._groups: dict[int, list[Entry]] = {}
@@ -69,7 +70,7 @@ class Proposer:
             return
         self._num_own += record.retries is None
         self._groups[record.number] = [(record, trial)]
-        self._seen[fingerprint(record.config)] = record.number
+        self._seen.add(fingerprint(record.config))
         if trial.params and not self._history.holds(record.number):
             lesson = Lesson(
                 OptunaState.RUNNING, trial.params, trial.distributions, trial.system_attrs
@@ -78,10 +79,10 @@ class Proposer:
 
     def end(self, record: TrialRecord, trial: FrozenTrial) -> None:
         """Learn from the end of a trial; of a group of replicates, from the last one's."""
-        if record.cause == Cause.worker_died and record.retries is None:
+        if is_made_good(record):
             self._lost[record.number] = (record, trial)
         if record.cause in TEACHES_NOTHING:
-            self._seen.pop(fingerprint(record.config), None)
+            self._seen.discard(fingerprint(record.config))
         leader = record.number if record.repeats is None else record.repeats
         members = self._groups[leader]
         places = [member.number for member, _ in members]
@@ -93,12 +94,10 @@ class Proposer:
 
     def _pending(self, members: list[Entry]) -> bool:
         """Whether a group waits for trials that run or that are still to be begun."""
-        waits = any(
-            member.state == TrialState.running or member.number in self._lost
-            for member, _ in members
-            if member.repeats is not None or member.state == TrialState.running
-        )
-        return waits or self._wants_replicate(members)
+        running = any(member.state == TrialState.running for member, _ in members)
+        _, *replicates = members  # a first trial that was lost is begun again in a group of its own
+        lost = any(member.number in self._lost for member, _ in replicates)
+        return running or lost or self._wants_replicate(members)
 
     def _wants_replicate(self, members: list[Entry]) -> bool:
         first = members[0][0]
@@ -113,11 +112,6 @@ class Proposer:
                 number,
                 dataclasses.replace(lesson, state=state, values=values, violation=violation),
             )
-
-    @property
-    def num_again(self) -> int:
-        """Trials that were lost with their workers and have not been begun again."""
-        return len(self._lost)
 
     def next(self, *, at_random: bool = False) -> Proposal:
         """The next trial; what is not given is drawn by the sampler, or at random.

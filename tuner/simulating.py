@@ -13,7 +13,8 @@ from tuner.curves import SECONDS, Curves, Recording, shipped_recording
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.proposals import check_space
-from tuner.records import TrialRecord
+from tuner.records import TrialRecord, TrialState
+from tuner.replicates import groups
 from tuner.results import Results
 from tuner.scheduler_config import FifoConfig
 from tuner.simulated_study import simulate
@@ -53,7 +54,7 @@ def simulate_and_show(
     model = Curves(recording)
     cluster = _cluster(study, request, recording)
     whole = study.model_copy(update={"scheduler": FifoConfig()})
-    table = plain_table(f"{study.name} on {request.gpus} simulated GPUs, {request.seeds} seeds")
+    table = plain_table(f"{study.name} on {request.gpus} simulated GPUs, seeds: {request.seeds}")
     for heading in ("", "time", "GPU time", "busy %", "complete", "stopped", "hypervolume"):
         table.add_column(heading, justify="right" if heading else "left")
     shown: Results | None = None
@@ -141,21 +142,20 @@ def recording_of(place: StudyDirectory) -> Recording:
         ValueError: if it has fewer than ten.
     """
     study = place.study()
-    records = [
-        r for r in Ledger(study, place.path).records() if len(r.reports) == r.config["epochs"]
-    ]
-    if len(records) < 10:
+    records = [r for r in Ledger(study, place.path).records() if r.state == TrialState.complete]
+    whole = [record for record in records if len(record.reports) == record.config["epochs"]]
+    if len(whole) < 10:
         raise ValueError(
-            f"study {place.path} has {len(records)} complete trials; curves need at least 10"
+            f"study {place.path} has {len(whole)} complete trials; curves need at least 10"
         )
-    present = set.intersection(*({*report} for r in records for report in r.reports))
+    present = set.intersection(*({*report} for r in whole for report in r.reports))
     metrics = sorted(present - {"epoch", "timestamp"})
-    curves = [_curve(record, metrics) for record in records]
+    configs = groups(whole)
     return Recording(
         {"study": str(place.path)},
         study.base.model_dump(mode="json"),
-        [record.config for record in records],
-        [curve[None] for curve in curves],
+        [members[0].config for members in configs.values()],
+        [np.stack([_curve(r, metrics) for r in members]) for members in configs.values()],
         (*metrics, SECONDS),
     )
 

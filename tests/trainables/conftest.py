@@ -1,5 +1,7 @@
 """Networks small enough to calculate by hand, and training runs of a second."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -145,3 +147,30 @@ def trained(trained_config):
     while not distillation.finished:
         distillation.train_epoch()
     return distillation.student.eval()
+
+
+@pytest.fixture
+def mixed(trained):
+    """In train mode, with one BatchNorm and one weight frozen and a gradient lying about."""
+    student = copy.deepcopy(trained).train()
+    student.model.blocks[0].bn1.eval()
+    student.model.fc.weight.requires_grad_(False)
+    student.model.fc.bias.grad = torch.ones(10)
+    return student
+
+
+@pytest.fixture
+def condition():
+    return condition_of
+
+
+def condition_of(network):
+    """Everything that a measurement could disturb."""
+    return (
+        {key: value.tolist() for key, value in network.state_dict().items()},
+        [module.training for module in network.modules()],
+        [parameter.requires_grad for parameter in network.parameters()],
+        [p.grad is not None and p.grad.tolist() for p in network.parameters()],
+        torch.backends.cudnn.conv.fp32_precision,
+        torch.backends.cuda.matmul.fp32_precision,
+    )

@@ -1,5 +1,3 @@
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -33,26 +31,6 @@ class Constant(nn.Module):
 @pytest.fixture
 def split(digits):
     return Split(digits.validation.images[:100], digits.validation.labels[:100])
-
-
-@pytest.fixture
-def mixed(trained):
-    """A copy in train mode with one BatchNorm and one weight frozen, and a gradient lying about."""
-    student = copy.deepcopy(trained).train()
-    student.model.blocks[0].bn1.eval()
-    student.model.fc.weight.requires_grad_(False)
-    student.model.fc.bias.grad = torch.ones(10)
-    return student
-
-
-def condition(network):
-    """Everything of a network that an evaluation could disturb."""
-    return (
-        {key: value.tolist() for key, value in network.state_dict().items()},
-        [module.training for module in network.modules()],
-        [parameter.requires_grad for parameter in network.parameters()],
-        [p.grad is not None and p.grad.tolist() for p in network.parameters()],
-    )
 
 
 def test_accuracy_by_hand(linear_network):
@@ -148,7 +126,7 @@ def test_an_attack_takes_accuracy(trained, split):
     assert robust < clean_accuracy(trained, split) - 0.1
 
 
-def test_the_network_is_left_as_it_was(mixed, split):
+def test_the_network_is_left_as_it_was(mixed, split, condition):
     before = condition(mixed)
 
     robust_accuracy(mixed, split, margin_objective, THREAT, TEN_STEPS, seed=0)
@@ -157,7 +135,7 @@ def test_the_network_is_left_as_it_was(mixed, split):
     assert condition(mixed) == before
 
 
-def test_the_network_is_left_as_it_was_after_an_exception(mixed, split):
+def test_the_network_is_left_as_it_was_after_an_exception(mixed, split, condition):
     before = condition(mixed)
 
     def failing(network, _labels):

@@ -1,31 +1,7 @@
-import copy
-
 import pytest
 import torch
 
 from trainables.undisturbed import undisturbed
-
-
-@pytest.fixture
-def mixed(trained):
-    """In train mode, with one BatchNorm and one weight frozen and a gradient lying about."""
-    student = copy.deepcopy(trained).train()
-    student.model.blocks[0].bn1.eval()
-    student.model.fc.weight.requires_grad_(False)
-    student.model.fc.bias.grad = torch.ones(10)
-    return student
-
-
-def condition(network):
-    """Everything that a measurement could disturb."""
-    return (
-        {key: value.tolist() for key, value in network.state_dict().items()},
-        [module.training for module in network.modules()],
-        [parameter.requires_grad for parameter in network.parameters()],
-        [p.grad is not None and p.grad.tolist() for p in network.parameters()],
-        torch.backends.cudnn.conv.fp32_precision,
-        torch.backends.cuda.matmul.fp32_precision,
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +35,7 @@ def test_autocast_around_it_does_not_reach_inside(mixed):
     assert logits.dtype == torch.float32
 
 
-def test_afterwards_everything_is_as_it_was(mixed):
+def test_afterwards_everything_is_as_it_was(mixed, condition):
     before = condition(mixed)
 
     with undisturbed(mixed):
@@ -68,7 +44,7 @@ def test_afterwards_everything_is_as_it_was(mixed):
     assert condition(mixed) == before
 
 
-def test_after_an_exception_too(mixed):
+def test_after_an_exception_too(mixed, condition):
     before = condition(mixed)
 
     with pytest.raises(RuntimeError, match="out of memory"), undisturbed(mixed):
