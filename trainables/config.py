@@ -20,6 +20,7 @@ from trainables.diagnostics.config import DiagnosticsConfig
 from trainables.early_stopping import EarlyStoppingConfig
 from trainables.frozen import Frozen
 from trainables.frozen import fingerprint as fingerprint
+from trainables.hardware import HardwareConfig
 from trainables.methods import METHODS, Method
 from trainables.models import check_architecture
 from trainables.optimizer import OptimizerConfig as OptimizerConfig
@@ -95,15 +96,6 @@ class CleanTeacherConfig(TeacherConfig):
     """Who teaches clean images (MTARD, IAD-II): accurate, not robust."""
 
     training: CleanTeacherTraining = CleanTeacherTraining()
-
-
-class HardwareConfig(Frozen):
-    """Where a trial runs; part of the config because the same numbers need the same arithmetic."""
-
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: a GPU if there is one"
-    )
-    threads: int = Field(1, ge=1, description="CPU threads of PyTorch; sums depend on it")
 
 
 DEFAULT_METHOD = "adversarial_training"

@@ -8,14 +8,20 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from trainables.alignments import Pair
+from trainables.compilation import compile_in_place, uncompiled
 from trainables.config import TrialConfig
 from trainables.data import batches, load_data, num_batches
 from trainables.diagnostics.config import diagnose
 from trainables.early_stopping import BestEpoch
-from trainables.models import Network, allow_double_backward, require_double_backward
+from trainables.hardware import compute_type, machine, pick_device, resolved
+from trainables.models import (
+    Network,
+    allow_double_backward,
+    computing_in,
+    require_double_backward,
+)
 from trainables.models.checkpoints import load_weights
 from trainables.networks import build_network as build_network
-from trainables.networks import pick_device as pick_device
 from trainables.optimizer import create_optimizer, learning_rate_factor
 from trainables.threat import ThreatModel
 from trainables.training import Networks, Step, train_epoch
@@ -35,7 +41,8 @@ class Distillation:
         self, config: TrialConfig, teacher: Network | None, clean_teacher: Network | None
     ) -> None:
         self.config = config
-        self.device = pick_device(config.hardware.device)
+        self.hardware = resolved(config.hardware)
+        self.device = pick_device(self.hardware.device)
         self.data = load_data(config.data, self.device)
         self.teacher, self.clean_teacher = _frozen(teacher), _frozen(clean_teacher)
         self.epoch = 0
@@ -81,10 +88,15 @@ class Distillation:
 
     def _build_terms(self) -> None:
         config, alignments = self.config, self.config.alignments.active()
-        if any(term.needs_double_backward for term in alignments.values()):
+        twice = any(term.needs_double_backward for term in alignments.values())
+        if twice:
             allow_double_backward(self.student)  # not the teacher: first order is enough there
             shape = self.data.image_shape
             require_double_backward(self.student, config.student.architecture, shape)
+        if self.hardware.compile:  # a compiled graph has no second derivative
+            batch_shape = (config.data.batch_size, *self.data.image_shape)
+            student = None if twice else self.student
+            compile_in_place(batch_shape, student, self.teacher, self.clean_teacher)
         self.modules = nn.ModuleDict()
         for name, term in alignments.items():
             assert self.teacher is not None, "a config that needs a teacher is refused without one"
@@ -144,16 +156,18 @@ class Distillation:
         torch.manual_seed(seed)  # dropout and stochastic depth
         generator = torch.Generator(self.device).manual_seed(seed)
         self._prepare_step()
-        totals = train_epoch(
-            batches(self.data.train, self.config.data, generator),
-            self.step,
-            Networks(self.student, self.teacher, self.clean_teacher),
-            optimizer=self.optimizer,
-            scheduler=self.scheduler,
-            generator=generator,
-            clip_norm=self.config.optimizer.clip_norm,
-            average=self.average,
-        )
+        networks = Networks(self.student, self.teacher, self.clean_teacher)
+        with computing_in(compute_type(self.hardware), *networks):
+            totals = train_epoch(
+                batches(self.data.train, self.config.data, generator),
+                self.step,
+                networks,
+                optimizer=self.optimizer,
+                scheduler=self.scheduler,
+                generator=generator,
+                clip_norm=self.config.optimizer.clip_norm,
+                average=self.average,
+            )
         self.epoch += 1
         if self.average is not None:
             self._average_epoch(self.average)
@@ -187,10 +201,11 @@ class Distillation:
 
         With early stopping, a finished run is measured at its best epoch.
         """
-        metrics = self._validate(self.measured)
+        with uncompiled():  # it sees other batch sizes, and each would be compiled
+            metrics = self._validate(self.measured)
         self.best.see(self.epoch, metrics["val/robust_accuracy"], self.measured)
         if self.finished and self.best.weights:
-            metrics = self._validate(self._best_network())
+            metrics = self._validate(self._best_network())  # a copy, which is not compiled
         return {
             **metrics,
             "val/best_epoch": float(self.best.epoch),
@@ -229,6 +244,7 @@ class Distillation:
         """
         live = {
             "config": self.config.model_dump(mode="json"),
+            "machine": machine(self.hardware),
             "epoch": self.epoch,
             "student": self.student.state_dict(),
             "modules": self.modules.state_dict(),

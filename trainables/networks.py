@@ -1,24 +1,9 @@
 """Networks for a trial's data, on its device."""
 
-import torch
-
 from trainables.config import TrialConfig
 from trainables.data import load_data
+from trainables.hardware import memory_format, pick_device, resolved
 from trainables.models import Network, create_network
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu`` or ``cuda`` means on this machine.
-
-    Raises:
-        ValueError: if ``cuda`` is asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError(
-            "hardware.device is 'cuda', but PyTorch sees no GPU; allowed here: 'cpu', 'auto'"
-        )
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Network:
@@ -33,4 +18,5 @@ def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Ne
         mean=data.mean if normalize else [0.0] * channels,
         std=data.std if normalize else [1.0] * channels,
     )
-    return network.to(device)
+    layout = memory_format(resolved(config.hardware))
+    return network.to(device).to(memory_format=layout)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from trainables.attacks import margin_objective
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.data import load_data
-from trainables.distillation import VALIDATION_SEED, Distillation, build_network, pick_device
+from trainables.distillation import VALIDATION_SEED, Distillation, build_network
 from trainables.evaluation import clean_accuracy, robust_accuracy
+from trainables.hardware import pick_device
 from trainables.models import Network
 from trainables.models.checkpoints import load_weights, read_checkpoint, save_atomically
 

@@ -1,5 +1,6 @@
 """The one file that shows a training run to Ray Tune."""
 
+import json
 import math
 import traceback
 from pathlib import Path
@@ -10,6 +11,7 @@ from ray import tune
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
+from trainables.hardware import machine
 from trainables.models.checkpoints import read_checkpoint, save_atomically
 from trainables.teachers import load_teachers
 
@@ -40,6 +42,9 @@ class DistillationTrainable(tune.Trainable):
         distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
         if self._checkpoint.is_file():
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
+        self._directory.mkdir(parents=True, exist_ok=True)
+        computed_with = json.dumps(machine(distillation.hardware), indent=1)
+        (self._directory / "machine.json").write_text(computed_with)
         return distillation
 
     def step(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trainables.alignments import Alignment
 from trainables.attacks import AttackConfig, attack
 from trainables.methods import Batch, Method, View
-from trainables.models import Network, module_mode
+from trainables.models import Network, frozen, module_mode
 from trainables.threat import ThreatModel
 from trainables.weight_averaging import WeightAverage
 from trainables.weight_perturbation import worst_weights
@@ -73,7 +73,8 @@ class Step:
             differentiable=self._differentiable,
         )
         adversarial = None
-        with module_mode(student, training=self.attack.batch_norm == "train"):
+        training = self.attack.batch_norm == "train"
+        with module_mode(student, training=training), frozen(student):
             objective = self.method.inner(student, teacher, clean, labels)
             if objective is not None:
                 moved = attack(objective, images, self.threat, self.attack, generator=generator)

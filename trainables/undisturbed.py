@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.models import module_mode
+from trainables.models import frozen, module_mode
 
 
 @contextmanager
@@ -17,15 +17,8 @@ def undisturbed(network: nn.Module) -> Iterator[None]:
     Frozen, because FAB calls ``backward`` and would leave gradients in the parameters. Plain
     float32, because attacks underflow in half precision and TF32 loses 13 bits of the mantissa.
     """
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    with module_mode(network, training=False), plain_float32():
-        try:
-            for parameter in trainable:
-                parameter.requires_grad_(False)
-            yield
-        finally:
-            for parameter in trainable:
-                parameter.requires_grad_(True)
+    with module_mode(network, training=False), frozen(network), plain_float32():
+        yield
 
 
 @contextmanager

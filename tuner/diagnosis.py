@@ -15,7 +15,8 @@ from trainables.diagnostics.likeness import FeatureDistance, feature_distance
 from trainables.diagnostics.linearity import local_linearity
 from trainables.diagnostics.sweep import EpsilonRow, attacked_at, gaps_over_epsilon
 from trainables.diagnostics.taylor import taylor_remainder_ratio
-from trainables.distillation import VALIDATION_SEED, build_network, pick_device
+from trainables.distillation import VALIDATION_SEED, build_network
+from trainables.hardware import pick_device
 from trainables.models import Network
 from trainables.models.checkpoints import load_weights, read_checkpoint
 from trainables.smoothing import Certificates, SmoothingConfig, certify

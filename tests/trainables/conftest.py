@@ -23,7 +23,7 @@ TRIAL = {
     "attack": {"steps": 1, "step_size": 1.0, "batch_norm": "eval"},
     "validation": {"attack": {"steps": 2}},
     "epochs": 2,
-    "hardware": {"device": "cpu"},
+    "hardware": {"device": "cpu", "memory_format": "contiguous"},
 }
 """Four steps an epoch; the student's 16 channels are not the teacher's 64."""
 

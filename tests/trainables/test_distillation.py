@@ -9,8 +9,8 @@ from trainables.distillation import (
     Distillation,
     create_optimizer,
     learning_rate_factor,
-    pick_device,
 )
+from trainables.hardware import pick_device
 from trainables.models.checkpoints import read_checkpoint, save_atomically
 
 ALL_TERMS = dict.fromkeys(ALIGNMENTS, True)

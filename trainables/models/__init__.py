@@ -9,5 +9,7 @@ from trainables.models.factory import create_network as create_network
 from trainables.models.factory import known_architectures as known_architectures
 from trainables.models.network import Network as Network
 from trainables.models.network import Output as Output
+from trainables.models.network import computing_in as computing_in
+from trainables.models.network import frozen as frozen
 from trainables.models.network import module_mode as module_mode
 from trainables.models.network import untracked as untracked

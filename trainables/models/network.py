@@ -1,7 +1,7 @@
 """A classifier on images in [0, 1]: normalisation inside, logits and features in one pass."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -34,6 +34,8 @@ class Network(nn.Module):
     model: Any  # a timm model: besides nn.Module, forward_intermediates and forward_head
     mean: Tensor
     std: Tensor
+    compute_type: torch.dtype | None = None
+    """What passes are autocast to (see :func:`computing_in`); None: nothing is cast."""
 
     def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
@@ -44,8 +46,14 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(batch, classes)`` of images ``(batch, channels, height, width)`` in [0, 1]."""
-        logits: Tensor = self.model((images - self.mean) / self.std)
+        with self._autocast():
+            logits: Tensor = self.model((images - self.mean) / self.std)
         return logits
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.compute_type is None:
+            return nullcontext()
+        return torch.autocast(self.mean.device.type, self.compute_type)
 
     def outputs(self, images: Tensor, layers: Sequence[int] = ()) -> Output:
         """Logits and feature maps from one pass.
@@ -61,9 +69,11 @@ class Network(nn.Module):
             return Output(at_least_float32(self(images)), {})
         in_depth_order = sorted(set(layers))
         try:
-            final, maps = self.model.forward_intermediates(
-                (images - self.mean) / self.std, indices=in_depth_order, output_fmt="NCHW"
-            )
+            with self._autocast():
+                final, maps = self.model.forward_intermediates(
+                    (images - self.mean) / self.std, indices=in_depth_order, output_fmt="NCHW"
+                )
+                logits = self.model.forward_head(final)
         except AssertionError as error:  # timm's own check of the indices
             name = type(self.model).__name__
             raise ValueError(f"{name} has no feature layers {in_depth_order}: {error}") from None
@@ -71,7 +81,7 @@ class Network(nn.Module):
             layer: at_least_float32(feature_map.flatten(2).transpose(1, 2))
             for layer, feature_map in zip(in_depth_order, maps, strict=True)
         }
-        return Output(at_least_float32(self.model.forward_head(final)), features)
+        return Output(at_least_float32(logits), features)
 
     def feature_widths(self, image_shape: Sequence[int], layers: Sequence[int]) -> dict[int, int]:
         """Channels of each tapped layer, found by a dry run on one black image."""
@@ -99,6 +109,19 @@ def module_mode(network: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let no parameter require a gradient: a pass then keeps nothing for one."""
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        for parameter in trainable:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
 def untracked(network: nn.Module) -> Iterator[None]:
     """Let no pass inside change the running statistics of a BatchNorm layer."""
     tracking = [
@@ -113,3 +136,20 @@ def untracked(network: nn.Module) -> Iterator[None]:
     finally:
         for module in tracking:
             module.track_running_stats = True
+
+
+@contextmanager
+def computing_in(dtype: torch.dtype | None, *networks: nn.Module | None) -> Iterator[None]:
+    """Let the passes inside be autocast to ``dtype`` (None: not at all); weights stay as they are.
+
+    Only the networks' own operations are cast: losses and statistics stay in float32.
+    """
+    chosen = [network for network in networks if isinstance(network, Network)]
+    before = [network.compute_type for network in chosen]
+    for network in chosen:
+        network.compute_type = dtype
+    try:
+        yield
+    finally:
+        for network, previous in zip(chosen, before, strict=True):
+            network.compute_type = previous
