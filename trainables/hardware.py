@@ -71,7 +71,7 @@ def pick_device(name: str) -> torch.device:
 def machine(config: HardwareConfig) -> dict[str, str | int | bool]:
     """What a run was computed with: the resolved config, the chip and PyTorch's version."""
     chip = torch.cuda.get_device_name() if config.device == "cuda" else platform.machine()
-    return {**config.model_dump(), "chip": chip, "torch": torch.__version__}
+    return {**config.model_dump(), "chip": chip, "torch": str(torch.__version__)}
 
 
 def memory_format(config: HardwareConfig) -> torch.memory_format:
