@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints browser claims bench-search bench-scale crashes
+.PHONY: help setup demo test unit style check format clean constraints browser claims bench-search bench-scale bench-speed crashes
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ bench-search: setup  ## Compare searches on recorded curves, 20 seeds; writes ru
 
 bench-scale: setup  ## 10,000 trials on 1,000 simulated GPUs: time per decision, memory.
 	$(BIN)/python -m benchmarks.search.scale
+
+bench-speed: setup  ## Our step against the floor and a plain loop; writes runs/bench-speed.json.
+	$(BIN)/python -m benchmarks.speed
 
 crashes: setup  ## Kill studies a hundred times and see that nothing is lost; 40 minutes.
 	$(BIN)/python -m benchmarks.crashes --kills 100

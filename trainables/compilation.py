@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch._functorch import config as functorch
 
 from trainables.models import Network, frozen, module_mode
 
@@ -20,6 +21,7 @@ def compile_in_place(batch_shape: Sequence[int], *networks: Network | None) -> N
     Raises:
         ValueError: if torch.compile does not work on this machine, or for a network.
     """
+    functorch.donated_buffer = False  # input gradients run a teacher's backward twice
     for network in networks:
         if network is not None and network.model._compiled_call_impl is None:
             network.model.compile(dynamic=False)

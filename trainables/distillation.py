@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from trainables.alignments import Pair
+from trainables.allocator import keep_freed_memory
 from trainables.compilation import compile_in_place, uncompiled
 from trainables.config import TrialConfig
 from trainables.data import batches, load_data, num_batches
@@ -43,6 +44,8 @@ class Distillation:
         self.config = config
         self.hardware = resolved(config.hardware)
         self.device = pick_device(self.hardware.device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.data = load_data(config.data, self.device)
         self.teacher, self.clean_teacher = _frozen(teacher), _frozen(clean_teacher)
         self.epoch = 0
@@ -218,6 +221,8 @@ class Distillation:
 
     def _validate(self, network: Network) -> Metrics:
         config, split = self.config, self.data.validation
+        if not self.finished:
+            split = split.first(config.validation.images)
         metrics = validate(network, split, config.threat, config.validation, finished=self.finished)
         if config.diagnostics.due(finished=self.finished):
             metrics |= diagnose(

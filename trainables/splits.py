@@ -19,6 +19,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, count: int) -> "Split":
+        """The first ``count`` images, or all of fewer."""
+        return self if count >= len(self) else Split(self.images[:count], self.labels[:count])
+
     def to(self, device: torch.device) -> "Split":
         """The same split on a device."""
         return Split(self.images.to(device), self.labels.to(device))

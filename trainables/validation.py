@@ -25,6 +25,12 @@ class ValidationConfig(Frozen):
         AttackConfig(steps=20),
         description="margin PGD behind val/robust_accuracy; the same at every epoch",
     )
+    images: int = Field(
+        1000,
+        ge=1,
+        description="validation images measured in every epoch but the last, the first so many; "
+        "the last epoch sees all of them",
+    )
     cross_entropy: Literal["always", "last_epoch", "never"] = Field(
         "last_epoch",
         description="when val/pgd20_accuracy (the same attack on cross-entropy) is measured too",
@@ -112,7 +118,7 @@ def validate(
 
 
 def _apgd(network: Network, split: Split, threat: ThreatModel, images: int) -> Metrics:
-    few = Split(split.images[:images], split.labels[:images])
+    few = split.first(images)
     attack = AutoAttack(parts=("apgd-ce", "apgd-t"))
     robust = autoattack(network, few, threat, attack, seed=VALIDATION_SEED).robust
     return {

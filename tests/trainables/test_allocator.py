@@ -1,0 +1,35 @@
+import resource
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, torch
+from trainables.allocator import keep_freed_memory
+if {keep}:
+    assert keep_freed_memory()
+torch.ones(1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    torch.ones(64 * 2**20, dtype=torch.uint8)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(keep):
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(keep=keep)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(result.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other C libraries are left alone")
+def test_memory_that_was_freed_is_used_again_without_page_faults():
+    pages = 64 * 2**20 // resource.getpagesize()
+
+    assert page_faults(keep=True) < 20 * pages
+    assert page_faults(keep=False) > 45 * pages
