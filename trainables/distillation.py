@@ -88,7 +88,7 @@ class Distillation:
         self.modules = nn.ModuleDict()
         for name, term in alignments.items():
             assert self.teacher is not None, "a config that needs a teacher is refused without one"
-            images = self.data.train.images[:NUM_IMAGES_FOR_TERMS]
+            images = self.data.train.first(NUM_IMAGES_FOR_TERMS)
             self.modules[name] = term.modules(Pair(self.student, self.teacher, images))
         self.modules.to(self.device)
         self.step = Step(
