@@ -194,6 +194,7 @@ class DataConfig(Frozen):
             )
         if dataset.sizes is not None:
             check_sizes(dataset.sizes(self), self, classes)
+        self.check_batch_size("data.batch_size", self.batch_size)
         return self
 
     @model_validator(mode="after")

@@ -49,7 +49,7 @@ def _test_images(config: "DataConfig", train: int, test: int, most: int | None) 
 
 
 def check_sizes(sizes: Sizes, config: "DataConfig", classes: int) -> None:
-    """See that every split can show every class, and that a batch can be filled.
+    """See that every split can show every class, and that some are left to train on.
 
     Raises:
         ValueError: otherwise.
@@ -68,7 +68,6 @@ def check_sizes(sizes: Sizes, config: "DataConfig", classes: int) -> None:
             f"training images, one per class, got {sizes.validation} and {sizes.test}, which "
             f"leave {sizes.train}"
         )
-    check_batch_size("data.batch_size", config.batch_size, sizes.train, config)
 
 
 def check_batch_size(field: str, batch_size: int, train: int, config: "DataConfig") -> None:

@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.datasets import load_digits
+from sklearn import datasets
 
 from trainables.data.sets.base import Parts
 from trainables.data.sizes import Sizes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @cache
 def num_digits(classes: int) -> int:
     """Images of the first so many digits."""
-    return len(load_digits(n_class=classes).target)
+    return len(datasets.load_digits(n_class=classes).target)
 
 
 def digits_sizes(config: "DataConfig") -> Sizes:
@@ -30,9 +30,9 @@ def digits_sizes(config: "DataConfig") -> Sizes:
     return Sizes(count - test - validation, validation, test)
 
 
-def digits(config: "DataConfig") -> Parts:
+def load_digits(config: "DataConfig") -> Parts:
     """1,797 digits of 8x8 pixels in 17 grey levels."""
-    loaded, sizes = load_digits(n_class=config.classes), digits_sizes(config)
+    loaded, sizes = datasets.load_digits(n_class=config.classes), digits_sizes(config)
     count = sum(sizes)
     levels = loaded.images[:count, None].astype(np.uint8)
     whole = Part.whole(Levels(levels, loaded.target[:count].astype(np.int64), highest=16))

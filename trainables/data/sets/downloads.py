@@ -1,5 +1,6 @@
 """CIFAR-10, CIFAR-100 and SVHN, as torchvision knows them."""
 
+import http.client
 import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def downloading(name: str, url: str, root: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, EOFError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         archive = url.rpartition("/")[2]
         raise ValueError(
@@ -72,12 +73,12 @@ def fetch(
             raise RuntimeError(clause)
 
 
-def cifar10(config: "DataConfig") -> Parts:
+def load_cifar10(config: "DataConfig") -> Parts:
     """60,000 images of 32x32 pixels: 45,000 train, 5,000 validation, 10,000 test."""
     return _cifar(config, CIFAR10, 10)
 
 
-def cifar100(config: "DataConfig") -> Parts:
+def load_cifar100(config: "DataConfig") -> Parts:
     """The same sizes in 100 classes."""
     return _cifar(config, CIFAR100, 100)
 
@@ -86,9 +87,9 @@ def _cifar(config: "DataConfig", kind: type[CIFAR10], num_classes: int) -> Parts
     root = config.root.expanduser()
     listed = [*kind.train_list, *kind.test_list, [kind.meta["filename"], kind.meta["md5"]]]
     checksums = [(f"{kind.base_folder}/{file}", md5) for file, md5 in listed]
-    fetch(config, kind.url, checksums, lambda: kind(root, download=True))
 
     def part(train: bool) -> Part:
+        fetch(config, kind.url, checksums, lambda: kind(root, download=True))
         # its files are pickles: torchvision opens none whose MD5 it has not checked
         found = kind(root, train=train)
         levels = np.ascontiguousarray(found.data.transpose(0, 3, 1, 2))
@@ -97,7 +98,7 @@ def _cifar(config: "DataConfig", kind: type[CIFAR10], num_classes: int) -> Parts
     return split_pools(Pools(part(True), lambda: part(False), 10_000, num_classes), config)
 
 
-def svhn(config: "DataConfig") -> Parts:
+def load_svhn(config: "DataConfig") -> Parts:
     """99,289 house numbers of 32x32 pixels: 68,257 train, 5,000 validation, 26,032 test."""
     root = config.root.expanduser()
 

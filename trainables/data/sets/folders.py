@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainables.data.config import DataConfig
 
 
-def folder(config: "DataConfig") -> Parts:
+def load_folder(config: "DataConfig") -> Parts:
     """Any folder of images; classes are its subfolders in alphabetical order.
 
     With a subfolder ``train``, that is for training, and ``test``, or else ``val``, for testing;
@@ -32,7 +32,7 @@ def folder(config: "DataConfig") -> Parts:
     return split_pools(_with_test(pool, others[0], classes, config), config)
 
 
-def imagenet(config: "DataConfig") -> Parts:
+def load_imagenet(config: "DataConfig") -> Parts:
     """ImageNet as unpacked for torchvision: 1,281,167 images in ``train``, 50,000 in ``val``."""
     root, layout = _expanded(config), "train/<wnid>/<image>.JPEG and val/<wnid>/<image>.JPEG"
     classes = class_folders(root / "train", layout)

@@ -24,7 +24,7 @@ FOLDER = "tiny-imagenet-200"
 LAYOUT = "train/<wnid>/images/<image>.JPEG, val/images/<image>.JPEG and val/val_annotations.txt"
 
 
-def tiny_imagenet(config: "DataConfig") -> Parts:
+def load_tiny_imagenet(config: "DataConfig") -> Parts:
     """95,000 train and 5,000 validation images; the 10,000 of ``val``, which have labels, test."""
     folder = config.root.expanduser() / FOLDER
     if not folder.is_dir():
