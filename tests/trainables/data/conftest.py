@@ -140,6 +140,16 @@ def small(tmp_path, monkeypatch):
     return create
 
 
+@pytest.fixture
+def changed():
+    """``changed(config, **settings)``: the same data set with other settings."""
+
+    def create(config, **settings):
+        return DataConfig.model_validate(config.model_dump() | settings)
+
+    return create
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass

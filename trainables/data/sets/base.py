@@ -71,7 +71,7 @@ def split_pools(pools: Pools, config: "DataConfig") -> Parts:
     sizes = pooled_sizes(config, len(pool), pools.num_test, pools.most_test)
     check_sizes(sizes, config, classes)
     asked = sizes.train + sizes.validation + (0 if pools.test else sizes.test)
-    pool = _cached(_choose(pool, asked, "data.images", config), config)
+    pool = _cached(_choose(pool, asked, "data.images less the test images", config), config)
     held_out = None
     if pools.test is None:
         pool, held_out = divide(pool, sizes.test, "data.test_images", config)

@@ -33,28 +33,25 @@ def test_no_image_is_in_two_splits(name, small, cpu):
     assert len(set.union(*map(contents, splits))) == sum(map(len, splits))
 
 
-def test_the_split_follows_from_its_seed_alone(name, small, cpu):
+def test_the_split_follows_from_its_seed_alone(name, small, changed, cpu):
     config = small(name, loading=NO_WORKERS)
-    other = config.model_copy(update={"split_seed": 1})
-    again = config.model_copy(update={"root": config.root / ".." / "root"})
+    again = changed(config, loading={"storage": "device", "workers": 0}, batch_size=9, flip=True)
 
-    data, same, different = (load_data(c, cpu) for c in (config, again, other))
+    data, same, different = (
+        load_data(c, cpu) for c in (config, again, changed(config, split_seed=1))
+    )
 
     assert torch.equal(data.train.pixels, same.train.pixels)
     assert torch.equal(data.test.labels, same.test.labels)
     assert contents(data.validation) != contents(different.validation)
 
 
-def test_streamed_training_images_give_the_numbers_of_those_on_the_device(name, small, cpu):
+def test_streamed_training_images_give_the_numbers_of_those_on_the_device(
+    name, small, changed, cpu
+):
     settings = {"flip": True, "crop_padding": 2, "color_jitter": 0.4, "cutout": 4}
-    configs = [
-        small(name, **settings, loading={"storage": "device", "workers": 0}),
-    ]
-    configs.append(
-        DataConfig.model_validate(
-            configs[0].model_dump() | {"loading": {"storage": "stream", "workers": 0}}
-        )
-    )
+    on_device = small(name, **settings, loading={"storage": "device", "workers": 0})
+    configs = [on_device, changed(on_device, loading={"storage": "stream", "workers": 0})]
 
     kept, streamed = (load_data(config, cpu) for config in configs)
     generators = [torch.Generator().manual_seed(3) for _ in configs]

@@ -104,7 +104,10 @@ def test_more_classes_than_folders_are_refused(small, cpu):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"images": 500}, r"data\.images of data set 'folder' must be from 3 to 117"),
+        (
+            {"images": 500},
+            r"data\.images less the test images of data set 'folder' must be from 3 to 117",
+        ),
         ({"validation_images": 2}, r"data\.validation_images .* at least 3, one per class, got 2"),
         ({"validation_images": 107}, r"must leave at least 3 training images, .* got 107 and 12"),
     ],
