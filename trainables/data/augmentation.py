@@ -10,17 +10,22 @@ from torchvision.transforms.v2.functional import rgb_to_grayscale
 if TYPE_CHECKING:
     from trainables.data.config import DataConfig
 
+LARGEST_RATIO = 4 / 3
+"""Of width to height, or of height to width, of a window that is enlarged."""
+
 GREY = 0.5
 """What a cut-out square shows."""
 
 
 def augment(images: Tensor, config: "DataConfig", generator: torch.Generator) -> Tensor:
-    """Crop, mirror, change the colours of, and cut out of ``(batch, channels, height, width)``.
+    """Crop, resize, mirror, recolour and cut out of ``(batch, channels, height, width)``.
 
     In this order; what is off draws no random numbers. Images in [0, 1] stay there.
     """
     if config.crop_padding:
         images = random_crop(images, config.crop_padding, generator)
+    if config.crop_scale is not None:
+        images = resized_crop(images, config.crop_scale, generator)
     if config.flip:
         mirrored = torch.rand(len(images), generator=generator, device=images.device) < 0.5
         images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
@@ -42,6 +47,29 @@ def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Ten
     sample = torch.arange(count, device=device).view(count, 1, 1, 1)
     channel = torch.arange(images.shape[1], device=device).view(1, -1, 1, 1)
     return padded[sample, channel, rows, columns]
+
+
+def resized_crop(images: Tensor, smallest: float, generator: torch.Generator) -> Tensor:
+    """A window of each image, enlarged to the whole, bilinear (Szegedy et al., 2015, Sec. 6).
+
+    Place, area and aspect ratio are each image's own: the area uniform, the ratio log-uniform from
+    3/4 to 4/3, what would be longer than the image as long as the image.
+
+    Args:
+        images: ``(batch, channels, height, width)`` in [0, 1].
+        smallest: share of the area that a window has at least, in (0, 1).
+        generator: of the windows, on the images' device.
+    """
+    drawn = torch.rand((4, len(images)), generator=generator, device=images.device)
+    side = (smallest + (1 - smallest) * drawn[0]).sqrt()
+    stretch = LARGEST_RATIO ** (drawn[1] - 0.5)
+    width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
+    x, y = (2 * drawn[2] - 1) * (1 - width), (2 * drawn[3] - 1) * (1 - height)
+    zero = torch.zeros_like(x)
+    rows = [torch.stack(row, dim=1) for row in ((width, zero, x), (zero, height, y))]
+    grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
+    resized = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return resized.clamp(0, 1)  # weights that sum to 1 but for rounding
 
 
 def color_jitter(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -130,6 +130,13 @@ class DataConfig(Frozen):
         description="images of the test split, drawn by class; default: all, of imagenet 5,000; "
         "digits 300",
     )
+    crop_scale: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="smallest share of an image's area that a random window, enlarged to the "
+        "whole, may have; 0.08 is the ImageNet convention",
+    )
     color_jitter: float = Field(
         0.0,
         ge=0,
@@ -236,6 +243,7 @@ LATER: dict[str, Any] = {
         "resolution",
         "validation_images",
         "test_images",
+        "crop_scale",
         "color_jitter",
         "cutout",
         "extra",

@@ -18,7 +18,7 @@ MOST_RESIDENT = 4 * 2**30
 GPU_SHARE = 4
 """On a GPU it is one part in so many of the memory that is free."""
 
-PER_BATCH = ("batch_size", "crop_padding", "flip", "color_jitter", "cutout")
+PER_BATCH = ("batch_size", "crop_padding", "flip", "crop_scale", "color_jitter", "cutout")
 """Settings that make no difference to what is loaded."""
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from trainables.data import DataConfig, augment, random_crop
-from trainables.data.augmentation import GREY, color_jitter, cutout
+from trainables.data.augmentation import GREY, color_jitter, cutout, resized_crop
 
 
 def test_a_random_crop_is_a_window_of_the_padded_image_and_every_window_is_as_likely():
@@ -40,6 +40,35 @@ def test_augmentation_is_off_by_default():
     images = torch.rand(4, 1, 8, 8)
 
     assert torch.equal(augment(images, DataConfig(), torch.Generator()), images)
+
+
+def test_an_enlarged_window_lies_in_the_image_and_has_its_area_and_ratio():
+    places = (torch.arange(64) + 0.5) / 64
+    ramps = torch.stack([places.expand(64, 64), places.view(64, 1).expand(64, 64)])
+
+    crops = resized_crop(ramps.expand(3_000, 2, 64, 64), 0.25, torch.Generator().manual_seed(0))
+
+    # a window of a ramp is a ramp: its slope is the window's length, its middle the window's
+    across, down = crops[:, 0, 0], crops[:, 1, :, 0]
+    width, height = ((ramp[:, 50] - ramp[:, 13]) / 37 * 64 for ramp in (across, down))
+    middle = (across[:, 31] + across[:, 32]) / 2
+    torch.testing.assert_close(crops[:, 0], across[:, None].expand(-1, 64, -1))
+    assert (width * height).min() > 0.25 * 0.97
+    assert 0.25 < (width * height).quantile(0.02) < 0.28
+    assert (width * height).quantile(0.98) > 0.9
+    assert (width / height).min() > 0.75 - 1e-3
+    assert (width / height).max() < 4 / 3 + 1e-3
+    assert (middle - width / 2).min() > -1e-4
+    assert (middle + width / 2).max() < 1 + 1e-4
+    assert abs(middle.mean() - 0.5) < 0.01
+
+
+def test_a_window_of_nearly_everything_is_nearly_the_image():
+    images = torch.full((5, 3, 8, 8), 0.3)
+
+    crops = resized_crop(images, 0.999, torch.Generator())
+
+    torch.testing.assert_close(crops, images)
 
 
 COLOURED = torch.tensor([0.2, 0.4, 0.6]).view(1, 3, 1, 1).expand(2_000, 3, 2, 2)

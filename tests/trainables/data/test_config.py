@@ -112,6 +112,7 @@ def test_configs_that_use_nothing_new_are_written_and_fingerprinted_as_ever():
         {"classes": 9},
         {"validation_images": 300},
         {"test_images": 400},
+        {"crop_scale": 0.08},
         {"color_jitter": 0.1},
         {"cutout": 4},
         {"extra": {"path": "x.npz"}},

@@ -49,7 +49,13 @@ def test_the_split_follows_from_its_seed_alone(name, small, changed, cpu):
 def test_streamed_training_images_give_the_numbers_of_those_on_the_device(
     name, small, changed, cpu
 ):
-    settings = {"flip": True, "crop_padding": 2, "color_jitter": 0.4, "cutout": 4}
+    settings = {
+        "flip": True,
+        "crop_padding": 2,
+        "crop_scale": 0.5,
+        "color_jitter": 0.4,
+        "cutout": 4,
+    }
     on_device = small(name, **settings, loading={"storage": "device", "workers": 0})
     configs = [on_device, changed(on_device, loading={"storage": "stream", "workers": 0})]
 
