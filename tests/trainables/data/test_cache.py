@@ -67,11 +67,20 @@ def test_other_files_or_another_resolution_are_decoded_anew(small, changed, cpu,
     assert len(maps(config)) == 2
 
 
-def test_a_map_that_was_cut_off_is_written_anew(small, changed, cpu):
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:1_000])
+
+
+def shorten(path):
+    np.save(path, np.load(path)[1:])
+
+
+@pytest.mark.parametrize("damage", [cut_off, shorten])
+def test_a_map_that_was_damaged_is_written_anew(small, changed, cpu, damage):
     config = small("folder", loading=ON_DISK)
     first = load_data(config, cpu)
     (path,) = maps(config)
-    path.write_bytes(path.read_bytes()[:1_000])
+    damage(path)
 
     again = load_data(changed(config, test_images=12), cpu)
 

@@ -67,8 +67,7 @@ def fetch(
             f"data.loading.download to true, or put the files from {url} there"
         )
     with locked(root, name), downloading(name, url, root):
-        if missing_or_damaged(checksums, root):  # another process may have been here
-            download()
+        download()  # which does nothing where another process has been in the meantime
         if clause := missing_or_damaged(checksums, root):
             raise RuntimeError(clause)
 

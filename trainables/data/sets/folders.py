@@ -59,12 +59,13 @@ def _expanded(config: "DataConfig") -> Path:
 
 
 def class_folders(folder: Path, layout: str) -> list[str]:
-    """Names of the subfolders, sorted.
+    """Names of the subfolders that are not hidden, sorted.
 
     Raises:
         ValueError: if there are fewer than two; the sentence shows the ``layout`` expected.
     """
-    found = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    inside = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(p.name for p in inside if p.is_dir() and not p.name.startswith("."))
     if len(found) < 2:
         raise ValueError(
             f"{folder} must hold at least 2 folders of images, one per class, got {len(found)}; "

@@ -60,6 +60,23 @@ def test_imagenet_is_tested_on_as_many_of_every_class(small, cpu):
     assert data.test.labels.bincount().tolist() == [2, 2, 2]
 
 
+def test_a_training_folder_alone_gives_all_three_splits(small, cpu):
+    imagenet = small("imagenet")
+    shutil.rmtree(imagenet.path / "val")
+    config = DataConfig(name="folder", path=imagenet.path, resolution=16, batch_size=8)
+
+    data = load_data(config, cpu)
+
+    assert [len(data.train), len(data.validation), len(data.test)] == [49, 5, 6]
+
+
+def test_hidden_folders_are_no_classes(small, cpu):
+    config = small("folder")
+    (config.path / ".thumbnails").mkdir()
+
+    assert load_data(config, cpu).num_classes == 3
+
+
 @pytest.mark.parametrize("missing", ["train", "val"])
 def test_another_layout_is_refused_with_the_one_expected(small, cpu, missing):
     config = small("imagenet")
