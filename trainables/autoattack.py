@@ -132,7 +132,7 @@ def autoattack(
         raise ValueError("AutoAttack needs a package: pip install pyautoattack==0.2.0")
     progress = Progress(state, identity(network, split, threat, attack, seed))
     size = attack.chunk_size
-    chunks = zip(torch.split(split.images, size), torch.split(split.labels, size), strict=True)
+    chunks = split.chunks(size)
     with undisturbed(network):
         found = [
             _attack_chunk(

@@ -163,6 +163,15 @@ class TrialConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _batches_of_teachers_can_be_filled(self) -> Self:
+        teachers = {"teacher": self.teacher, "clean_teacher": self.clean_teacher}
+        for name, teacher in teachers.items():
+            if teacher is not None and teacher.checkpoint is None:
+                field = f"{name}.training.batch_size"
+                self.data.check_batch_size(field, teacher.training.batch_size)
+        return self
+
+    @model_validator(mode="after")
     def _something_is_attacked(self) -> Self:
         for name, term in self.alignments.active().items():
             if term.needs_attack and not self.method.attacks:

@@ -103,7 +103,7 @@ class Distillation:
         self.modules = nn.ModuleDict()
         for name, term in alignments.items():
             assert self.teacher is not None, "a config that needs a teacher is refused without one"
-            images = self.data.train.images[:NUM_IMAGES_FOR_TERMS]
+            images = self.data.train.first(NUM_IMAGES_FOR_TERMS)
             self.modules[name] = term.modules(Pair(self.student, self.teacher, images))
         self.modules.to(self.device)
         self.step = Step(
@@ -222,7 +222,7 @@ class Distillation:
     def _validate(self, network: Network) -> Metrics:
         config, split = self.config, self.data.validation
         if not self.finished:
-            split = split.first(config.validation.images)
+            split = split[: config.validation.images]
         metrics = validate(network, split, config.threat, config.validation, finished=self.finished)
         if config.diagnostics.due(finished=self.finished):
             metrics |= diagnose(

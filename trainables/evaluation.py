@@ -23,7 +23,7 @@ def correct(network: Network, images: Tensor, labels: Tensor) -> Tensor:
 def clean_accuracy(network: Network, split: Split, batch_size: int = 512) -> float:
     """Share of images that are classified right, in [0, 1]; the network in eval mode."""
     with module_mode(network, training=False):
-        hits = [correct(network, *part).sum() for part in _chunks(split, batch_size)]
+        hits = [correct(network, *part).sum() for part in split.chunks(batch_size)]
     return torch.stack(hits).sum().item() / len(split)
 
 
@@ -42,13 +42,13 @@ def adversarial_images(  # noqa: PLR0917 - what is attacked, then with what
     The starts are drawn for the whole split at once, so the result does not depend on
     ``batch_size`` (other than through the rounding of the network's sums).
     """
-    generator = torch.Generator(split.images.device).manual_seed(seed)
+    generator = torch.Generator(split.device).manual_seed(seed)
     starts = starting_point(config.start, split.images, threat, generator)
     with module_mode(network, training=False):
         attacked = [
             attack_from(start, objective(network, labels), images, threat=threat, config=config)
             for (images, labels), start in zip(
-                _chunks(split, batch_size), _parts(starts, batch_size), strict=True
+                split.chunks(batch_size), torch.split(starts, batch_size), strict=True
             )
         ]
     return torch.cat(attacked)
@@ -80,16 +80,7 @@ def accuracy_under(
         both = [
             (correct(network, images, labels) & correct(network, moved, labels)).sum()
             for (images, labels), moved in zip(
-                _chunks(split, batch_size), _parts(attacked, batch_size), strict=True
+                split.chunks(batch_size), torch.split(attacked, batch_size), strict=True
             )
         ]
     return torch.stack(both).sum().item() / len(split)
-
-
-def _chunks(split: Split, batch_size: int) -> list[tuple[Tensor, Tensor]]:
-    images, labels = _parts(split.images, batch_size), _parts(split.labels, batch_size)
-    return list(zip(images, labels, strict=True))
-
-
-def _parts(values: Tensor, batch_size: int) -> tuple[Tensor, ...]:
-    return torch.split(values, batch_size)

@@ -45,9 +45,8 @@ class Accuracy:
 @torch.no_grad()
 def clean_flags(network: Network, split: Split, batch_size: int = 512) -> Tensor:
     """Flags ``(count,)``: classified right; logits that are not finite are wrong."""
-    images, labels = (torch.split(part, batch_size) for part in (split.images, split.labels))
     with undisturbed(network):
-        return torch.cat([correct(network, *part) for part in zip(images, labels, strict=True)])
+        return torch.cat([correct(network, *part) for part in split.chunks(batch_size)])
 
 
 def robust_flags(
@@ -66,12 +65,13 @@ def robust_flags(
     runs in eval mode and float32 and is left as it was.
     """
     flags = clean_flags(network, split, batch_size)
-    generator = torch.Generator(split.images.device).manual_seed(seed)
+    generator = torch.Generator(split.device).manual_seed(seed)
     with undisturbed(network):
         for _ in range(attack.restarts):
             starts = starting_point(attack.start, split.images, threat, generator)
             for rows in torch.split(flags.nonzero().squeeze(1), batch_size):
-                images, labels = split.images[rows], split.labels[rows]
+                chosen = split[rows]
+                images, labels = chosen.images, chosen.labels
                 moved = pgd(
                     attack.objective(network, images, labels),
                     images,

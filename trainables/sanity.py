@@ -105,10 +105,7 @@ def zero_gradients(network: Network, split: Split, batch_size: int = 512) -> Acc
     right = clean_flags(network, split, batch_size)
     if not right.any():
         return Accuracy(0, 1)
-    gradients = (
-        _input_gradient(network, split.images[rows], split.labels[rows])
-        for rows in torch.split(right.nonzero().squeeze(1), batch_size)
-    )
+    gradients = (_input_gradient(network, *part) for part in split[right].chunks(batch_size))
     return Accuracy.of(torch.cat([part.flatten(1).eq(0).all(dim=1) for part in gradients]))
 
 
@@ -136,7 +133,7 @@ class Rescaled(Network):
 def scale_factors(network: Network, split: Split, batch_size: int = 512) -> list[float]:
     """1, 1/8, 8, and the one that makes the median margin 1; powers of two, so that none rounds."""
     with torch.no_grad(), undisturbed(network):
-        logits = [network(part).float() for part in torch.split(split.images, batch_size)]
+        logits = [network(images).float() for images, _ in split.chunks(batch_size)]
     typical = margin(torch.cat(logits), split.labels).abs().median().item()
     usable = math.isfinite(typical) and typical > 0
     natural = 2.0 ** -round(math.log2(typical)) if usable else 1.0
@@ -156,8 +153,7 @@ def _square_gate(subject: _Subject, white: Tensor) -> Gate:
     parts = AutoAttack(parts=("apgd-ce", "apgd-t", "square"), square_queries=SQUARE_QUERIES)
     split, before, after = subject.split, 0, 0
     if white.any():
-        left = Split(split.images[white], split.labels[white])
-        result = autoattack(subject.network, left, subject.threat, parts, seed=subject.seed)
+        result = autoattack(subject.network, split[white], subject.threat, parts, seed=subject.seed)
         before, after = int(result.robust_after["apgd-t"].sum()), int(result.robust.sum())
     count = len(split)
     return black_box_is_weaker(

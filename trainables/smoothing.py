@@ -70,7 +70,8 @@ def certify(network: Network, split: Split, config: SmoothingConfig, *, seed: in
     """
     results = []
     with module_mode(network, training=False), torch.no_grad():
-        for place, image in enumerate(split.images):
+        for place in range(len(split)):
+            image = split[place : place + 1].images[0]
             generator = torch.Generator(image.device).manual_seed(seed * 1_000_003 + place)
             results.append(_certify_image(network, image, config, generator))
     predictions, radii = zip(*results, strict=True)

@@ -118,9 +118,8 @@ def validate(
 
 
 def _apgd(network: Network, split: Split, threat: ThreatModel, images: int) -> Metrics:
-    few = split.first(images)
     attack = AutoAttack(parts=("apgd-ce", "apgd-t"))
-    robust = autoattack(network, few, threat, attack, seed=VALIDATION_SEED).robust
+    robust = autoattack(network, split[:images], threat, attack, seed=VALIDATION_SEED).robust
     return {
         "val/apgd_accuracy": robust.double().mean().item(),
         "val/apgd_count": float(len(robust)),

@@ -100,7 +100,7 @@ class Diagnosis:
 
 def first_images(split: Split, count: int) -> Split:
     """The first ``count`` of a split's images."""
-    return Split(split.images[:count], split.labels[:count])
+    return split[:count]
 
 
 def find_student(target: Path) -> Student:

@@ -112,7 +112,7 @@ def images_of(target: Target, request: Request) -> Split:
             f"--images must be at most {len(split)}, the size of the {request.split} split, got "
             f"{request.images}"
         )
-    return Split(split.images[: request.images], split.labels[: request.images])
+    return split[: request.images]
 
 
 def evaluate(
@@ -135,7 +135,7 @@ def evaluate(
         _measure(evaluation, split, threat, clean, state=output, report=report)
     if request.gates:
         report("the gates against masked gradients")
-        first = Split(split.images[:GATE_IMAGES], split.labels[:GATE_IMAGES])
+        first = split[:GATE_IMAGES]
         threat = _telling_radius(evaluation)
         gates = sanity_gates(target.network, first, threat, seed=request.seed)
         evaluation.gates = [*gates, *evaluation.gates]

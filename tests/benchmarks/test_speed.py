@@ -19,7 +19,7 @@ SIZE = Size(batch=4, steps=1, teacher="wide_resnet_10_1")
 
 
 @pytest.fixture(scope="module", params=METHODS)
-def setting(request, tmp_path_factory):
+def setting(request):
     return Setting(request.param, "wide_resnet_10_1", SIZE, {"device": "cpu"})
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import DATASETS, DataConfig
+from trainables.data import DataConfig, load_data
 from trainables.glyphs import generate, stored
 from trainables.glyphs.dataset import CHUNK, parts
 from trainables.glyphs.outlines import DIRECTIONS, OUTLINES, RADII, coverage, wobble
@@ -203,7 +203,7 @@ def test_the_mean_colour_tells_nothing_about_the_class():
 
 
 def test_the_splits_share_no_image_and_keep_the_shares_of_the_whole(tmp_path):
-    data = DATASETS["glyphs"].load(DataConfig(name="glyphs", images=600, root=tmp_path))
+    data = load_data(DataConfig(name="glyphs", images=600, root=tmp_path), torch.device("cpu"))
 
     train, validation, test = (
         flat_set(split.images.numpy()) for split in (data.train, data.validation, data.test)
@@ -223,8 +223,9 @@ def test_all_of_it_is_fifty_thousand_for_training_and_validation_and_ten_thousan
 
 def test_the_split_seed_moves_images_between_training_and_validation_only(tmp_path):
     first, second = (
-        DATASETS["glyphs"].load(
-            DataConfig(name="glyphs", images=600, root=tmp_path, split_seed=seed)
+        load_data(
+            DataConfig(name="glyphs", images=600, root=tmp_path, split_seed=seed),
+            torch.device("cpu"),
         )
         for seed in (0, 1)
     )
@@ -234,7 +235,7 @@ def test_the_split_seed_moves_images_between_training_and_validation_only(tmp_pa
 
 
 def test_grey_levels_become_floats_exactly(tmp_path):
-    data = DATASETS["glyphs"].load(DataConfig(name="glyphs", images=200, root=tmp_path))
+    data = load_data(DataConfig(name="glyphs", images=200, root=tmp_path), torch.device("cpu"))
     levels, _ = stored(33, 10, seed=1, root=tmp_path)
 
     expected = torch.from_numpy(levels.astype(np.float64) / 255).float()

@@ -91,8 +91,7 @@ def diagnose(
         metrics |= _gaps(rows, threat.epsilon)
     if "linearity" in config.measure:
         count = config.linearity_images
-        few = Split(split.images[:count], split.labels[:count])
-        metrics |= _linearity(student, teacher, few, threat, seed=seed)
+        metrics |= _linearity(student, teacher, split[:count], threat, seed=seed)
     if teacher is not None:
         metrics |= _comparison(student, teacher, split, config)
     return {f"val/{name}": value for name, value in metrics.items() if math.isfinite(value)}

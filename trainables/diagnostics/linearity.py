@@ -37,7 +37,7 @@ def local_linearity(
         ``(count,)``, in nats, >= 0 for ``absolute``.
     """
     linear = _Linearisation(network, split)
-    generator = torch.Generator(split.images.device).manual_seed(seed)
+    generator = torch.Generator(split.device).manual_seed(seed)
     start = threat.random_start(split.images, generator)
     signed = form == "shao2021"
     with module_mode(network, training=False):

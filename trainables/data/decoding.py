@@ -1,0 +1,62 @@
+"""Image files as squares of one size."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision.transforms.v2 import functional as transforms
+
+from trainables.data.sources import Images, Indices
+
+UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are cut off, damaged, or no images."""
+
+
+def decode(path: str, resolution: int) -> Images:
+    """An image file as ``(3, resolution, resolution)``: shorter side resized, centre cropped.
+
+    In colour, with antialiasing; an image of that size already is taken as it is.
+
+    Raises:
+        ValueError: if the file cannot be read as an image.
+    """
+    try:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+    except UNREADABLE as error:
+        raise ValueError(
+            f"image {path} cannot be read, as it is damaged, cut off or no image; replace or "
+            f"delete it and run again ({str(error) or type(error).__name__})"
+        ) from error
+    if image.size != (resolution, resolution):
+        image = transforms.resize(image, [resolution], antialias=True)
+        image = transforms.center_crop(image, [resolution])
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images that are decoded whenever they are asked for.
+
+    Attributes:
+        files: paths as bytes in one array, which forked workers share without copies.
+        labels: of the files.
+        resolution: height and width in pixels.
+    """
+
+    files: NDArray[np.bytes_]
+    labels: Indices
+    resolution: int
+    highest: int = 255
+    decodes: bool = True
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)``."""
+        return 3, self.resolution, self.resolution
+
+    def levels(self, rows: Indices) -> Images:
+        """Images of these rows."""
+        return np.stack([decode(os.fsdecode(name), self.resolution) for name in self.files[rows]])

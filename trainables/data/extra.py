@@ -1,0 +1,113 @@
+"""Further labelled images from an npz file, such as those that diffusion models have made."""
+
+import hashlib
+import struct
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data.sources import Images, Levels, Part
+
+if TYPE_CHECKING:
+    from trainables.data.config import ExtraConfig
+
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, struct.error)
+LOCAL_HEADER = struct.Struct("<26xHH")
+"""Of a zip's member: the lengths of its name and of what else precedes the content."""
+
+KEYS = {"images": ("image", "images"), "labels": ("label", "labels")}
+
+
+def open_extra(extra: "ExtraConfig", image_shape: tuple[int, int, int], classes: int) -> Part:
+    """The images of the file, from disk where they are stored uncompressed.
+
+    Args:
+        extra: names the file.
+        image_shape: ``(channels, height, width)`` of the images that they are mixed with.
+        classes: their number of classes.
+
+    Raises:
+        ValueError: if the file is missing, damaged, or does not fit.
+    """
+    path = extra.path.expanduser()
+    if not path.is_file():
+        raise ValueError(f"data.extra.path must be an npz file, but {path} is not there")
+    _check_content(path, extra.sha256)
+    images, labels = (_array(path, names) for names in KEYS.values())
+    levels = _channels_first(path, images, image_shape)
+    if labels.ndim != 1 or len(labels) != len(levels) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels in {path} must be {len(levels)} whole numbers, one per image, got "
+            f"{labels.dtype} of shape {labels.shape}"
+        )
+    if len(labels) == 0 or labels.min() < 0 or labels.max() >= classes:
+        got = f"{labels.min()} to {labels.max()}" if len(labels) else "none"
+        raise ValueError(f"labels in {path} must be from 0 to {classes - 1}, got {got}")
+    return Part.whole(Levels(levels, labels.astype(np.int64)))
+
+
+def _check_content(path: Path, sha256: str | None) -> None:
+    if sha256 is None:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"data.extra.sha256 must be that of {path}, got {sha256}, but the file's is {found}; "
+            "it is another file, or was not downloaded whole"
+        )
+
+
+def _array(path: Path, names: tuple[str, ...]) -> NDArray[Any]:
+    """The first member of these names, as a memory map where it is stored uncompressed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member for member in archive.infolist()}
+        member = next((members[f"{n}.npy"] for n in names if f"{n}.npy" in members), None)
+        if member is None:
+            raise ValueError(
+                f"it has no {' or '.join(map(repr, names))}, only {', '.join(map(repr, members))}"
+            )
+        if member.compress_type == zipfile.ZIP_STORED:
+            return _mapped(path, member.header_offset)
+        with np.load(path) as file:
+            array: NDArray[Any] = file[member.filename.removesuffix(".npy")]
+        return array
+    except UNREADABLE as error:
+        raise ValueError(
+            f"data.extra.path must be a whole npz file with images and labels, got {path} ({error})"
+        ) from error
+
+
+def _mapped(path: Path, header_offset: int) -> NDArray[Any]:
+    """The array that begins after a zip member's header; refuses objects, executes nothing."""
+    with path.open("rb") as file:
+        file.seek(header_offset)
+        file.seek(sum(LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))), 1)
+        major = np.lib.format.read_magic(file)
+        reader = np.lib.format.read_array_header_1_0
+        shape, fortran, dtype = (
+            reader if major == (1, 0) else np.lib.format.read_array_header_2_0
+        )(file)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects, which are not loaded")
+        order: Literal["C", "F"] = "F" if fortran else "C"
+        array: NDArray[Any] = np.memmap(
+            path, dtype, "r", offset=file.tell(), shape=shape, order=order
+        )
+    return array
+
+
+def _channels_first(path: Path, images: NDArray[Any], shape: tuple[int, int, int]) -> Images:
+    channels, height, width = shape
+    if images.dtype == np.uint8 and images.shape[1:] == (channels, height, width):
+        return images
+    if images.dtype == np.uint8 and images.shape[1:] == (height, width, channels):
+        return images.transpose(0, 3, 1, 2)
+    raise ValueError(
+        f"images in {path} must be uint8 of {height}x{width} pixels and {channels} channels, "
+        f"first or last, as the data set's, got {images.dtype} of shape {images.shape}"
+    )
