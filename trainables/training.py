@@ -55,7 +55,7 @@ class Step:
         self.progress, self.perturbation = progress, perturbation
         self.state = method.initial_state() if state is None else state
         self._layers = tuple(
-            sorted({layer for term in alignments.values() for layer in term.layers})
+            sorted({layer for term in alignments.values() for layer in term.layers}, key=str)
         )
         self._differentiable = any(term.needs_input_gradient for term in alignments.values())
 

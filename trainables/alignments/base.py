@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from trainables.frozen import Frozen
 from trainables.methods.batch import Batch
 from trainables.models.network import Network, module_mode
+from trainables.models.taps import Layer
 
 Domains = Literal["clean", "adversarial", "both"]
 
@@ -22,7 +23,7 @@ class Pair(NamedTuple):
     images: Tensor
     """Some training images ``(count, channels, height, width)``."""
 
-    def features(self, network: Network, layer: int) -> Tensor:
+    def features(self, network: Network, layer: Layer) -> Tensor:
         """Feature maps ``(count, positions, channels)`` of the images, in eval mode."""
         with module_mode(network, training=False), torch.no_grad():
             return network.outputs(self.images, (layer,)).features[layer]
@@ -44,8 +45,8 @@ class Alignment(Frozen, ABC):
     )
 
     @property
-    def layers(self) -> tuple[int, ...]:
-        """Feature maps that the term reads, counted from the end."""
+    def layers(self) -> tuple[Layer, ...]:
+        """Feature maps that the term reads, counted from the end or by name."""
         return ()
 
     @property

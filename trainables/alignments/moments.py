@@ -12,6 +12,7 @@ from trainables.alignments.projector import Projection, ProjectorKind, create_pr
 from trainables.alignments.second_moment import Axis, Pool, RunningMoment, second_moment
 from trainables.methods.batch import Batch, View
 from trainables.models.network import Output
+from trainables.models.taps import Layer
 
 Source = Literal["features", "logits", "probabilities"]
 
@@ -28,8 +29,11 @@ class MomentAlignment(Alignment, ABC):
         description="what the moment is of: feature maps, or the network's logits or probabilities "
         "(one position, as many channels as classes; taps are then not read)",
     )
-    taps: tuple[Annotated[int, Field(lt=0)], ...] = Field(
-        (-1,), min_length=1, description="feature maps, counted from the end; -1 is the last one"
+    taps: tuple[Annotated[int, Field(lt=0)] | str, ...] = Field(
+        (-1,),
+        min_length=1,
+        description="feature maps, counted from the end (-1 is the last one), or by the dotted "
+        "name of a module that both networks have",
     )
     pool: Pool = Field(
         "average",
@@ -85,7 +89,7 @@ class MomentAlignment(Alignment, ABC):
         return self
 
     @property
-    def layers(self) -> tuple[int, ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """The tapped layers."""
         return self.taps if self.source == "features" else ()
 
@@ -103,9 +107,9 @@ class MomentAlignment(Alignment, ABC):
                 _refuse_unequal_positions(*features)
             if self.axis == "channel":
                 projection = create_projection(self.projector, *features)
-                modules[f"projection{layer}"] = projection
+                modules[f"projection{_key(layer)}"] = projection
                 width = projection.teacher(features[1][:1]).shape[2]
-                self._add_running(modules, str(layer), width)
+                self._add_running(modules, _key(layer), width)
         if self.source != "features" and self.axis == "channel":
             classes = pair.teacher.outputs(pair.images[:1]).logits.shape[1]
             self._add_running(modules, self.source, classes)
@@ -119,7 +123,7 @@ class MomentAlignment(Alignment, ABC):
 
     def loss(self, batch: Batch, modules: nn.ModuleDict) -> Tensor:
         """Mean distance over domains and layers, without unit unless ``normalize: none``."""
-        places = [str(layer) for layer in self.layers] or [self.source]
+        places = self.layers or (self.source,)
         distances = [
             self._distance(view, place, modules, domain)
             for domain, view in enumerate(batch.views(self.domains))
@@ -127,20 +131,20 @@ class MomentAlignment(Alignment, ABC):
         ]
         return torch.stack(distances).mean()
 
-    def _distance(self, view: View, place: str, modules: nn.ModuleDict, domain: int) -> Tensor:
+    def _distance(self, view: View, place: Layer, modules: nn.ModuleDict, domain: int) -> Tensor:
         outputs = {"student": view.student, "teacher": view.teacher}
         moments = []
         with torch.autocast(view.images.device.type, enabled=False):  # moments lose half precision
             for who, output in outputs.items():
                 moment = self._moment(output, place, modules, who)
-                running = f"{who}{place}_{domain}"
+                running = f"{who}{_key(place)}_{domain}"
                 moments.append(modules[running](moment) if running in modules else moment)
             return self._gap(*moments)
 
-    def _moment(self, output: Output, place: str, modules: nn.ModuleDict, who: str) -> Tensor:
+    def _moment(self, output: Output, place: Layer, modules: nn.ModuleDict, who: str) -> Tensor:
         values = self._values(output, place)
-        if f"projection{place}" in modules:
-            projection = modules[f"projection{place}"]
+        if f"projection{_key(place)}" in modules:
+            projection = modules[f"projection{_key(place)}"]
             assert isinstance(projection, Projection)
             values = getattr(projection, who)(values)
         return second_moment(
@@ -152,9 +156,9 @@ class MomentAlignment(Alignment, ABC):
             unit_rows=self.unit_rows,
         )
 
-    def _values(self, output: Output, place: str) -> Tensor:
+    def _values(self, output: Output, place: Layer) -> Tensor:
         if self.source == "features":
-            return output.features[int(place)]
+            return output.features[place]
         logits = output.logits[:, None]
         return logits if self.source == "logits" else logits.softmax(dim=2)
 
@@ -169,6 +173,10 @@ class MomentAlignment(Alignment, ABC):
         return (
             squared / scale if self.distance == "squared" else _norm(moment - target) / scale**0.5
         )
+
+
+def _key(place: Layer) -> str:
+    return str(place).replace(".", "/")  # PyTorch allows no dots in the name of a module
 
 
 def _norm(moment: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainables.models.network import Network, Output
+from trainables.models.taps import Layer
 
 
 class View:
@@ -21,7 +22,7 @@ class View:
         student: run in its current mode, with a graph to its parameters.
         teacher: run without a graph; may be missing where nothing asks for it.
         clean_teacher: a second teacher, trained without attack; likewise.
-        layers: feature maps to tap in both, counted from the end.
+        layers: feature maps to tap in both, counted from the end or by name.
         differentiable: whether input gradients will be asked for.
     """
 
@@ -32,7 +33,7 @@ class View:
         teacher: Network | None,
         *,
         clean_teacher: Network | None = None,
-        layers: tuple[int, ...] = (),
+        layers: tuple[Layer, ...] = (),
         differentiable: bool = False,
     ) -> None:
         self.images = images.detach().requires_grad_(differentiable)

@@ -34,7 +34,7 @@ LARGE = 160
 SMALLEST_MAP = 2
 """Side of the smallest last feature map that is accepted."""
 
-SIDES = (8, 16, 24, 32, 48, 64, 96, 128, 160, 224, 256, 299, 384)
+SIDES = (8, 16, 32, 64, 96, 128, 160, 224, 256, 384)
 """Sizes of images among which the smallest one that works is looked for."""
 
 Shape = tuple[int, int, int]
@@ -131,6 +131,8 @@ def _with_fewer_strides(architecture: str, image_shape: Shape) -> Iterator[Fit |
         if isinstance(found, str):  # convolutional networks do not take the size of the image
             found = _tried(architecture, larger, {}, factor)
         yield found
+        if isinstance(found, str) and factor > 1:
+            return
 
 
 def _size(image_shape: Shape) -> int | tuple[int, int]:
