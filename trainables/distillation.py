@@ -17,6 +17,7 @@ from trainables.models.checkpoints import load_weights
 from trainables.networks import build_network as build_network
 from trainables.networks import pick_device as pick_device
 from trainables.optimizer import create_optimizer, learning_rate_factor
+from trainables.student_costs import student_costs
 from trainables.threat import ThreatModel
 from trainables.training import Networks, Step, train_epoch
 from trainables.validation import VALIDATION_SEED as VALIDATION_SEED
@@ -198,7 +199,7 @@ class Distillation:
             **self.config.validation.overfitting(
                 metrics["val/robust_accuracy"], self.best.robust_accuracy
             ),
-            "student/parameters": float(sum(p.numel() for p in self.student.parameters())),
+            **student_costs(self.config, self.student, self.data, self.device),
         }
 
     def _validate(self, network: Network) -> Metrics:

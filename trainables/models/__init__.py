@@ -1,5 +1,8 @@
 """Students and teachers: timm's registry is the registry, ours are registered there."""
 
+from trainables.models.cost import Cost as Cost
+from trainables.models.cost import cost as cost
+from trainables.models.cost import latency_ms as latency_ms
 from trainables.models.double_backward import allow_double_backward as allow_double_backward
 from trainables.models.double_backward import (
     require_double_backward as require_double_backward,

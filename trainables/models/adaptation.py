@@ -34,8 +34,10 @@ LARGE = 160
 SMALLEST_MAP = 2
 """Side of the smallest last feature map that is accepted."""
 
-SIDES = (8, 16, 32, 64, 96, 128, 160, 224, 256, 384)
+SIDES = (8, 16, 32, 64, 128, 224, 256, 384)
 """Sizes of images among which the smallest one that works is looked for."""
+
+RIGID = "its strides cannot be made smaller"
 
 Shape = tuple[int, int, int]
 
@@ -68,8 +70,10 @@ def fit(architecture: str, image_shape: Shape) -> Fit:
 
 
 def _smallest(architecture: str, channels: int, side: int) -> str:
-    for other in SIDES:
-        if other != side and isinstance(_search(architecture, (channels, other, other)), Fit):
+    # ours may be made for one size alone; what timm's need is more pixels
+    others = [other for other in SIDES if other > side or _is_ours(architecture)]
+    for other in others:
+        if isinstance(_search(architecture, (channels, other, other)), Fit):
             return f"the smallest size that works is {other}x{other}"
     return "choose another architecture"
 
@@ -131,7 +135,7 @@ def _with_fewer_strides(architecture: str, image_shape: Shape) -> Iterator[Fit |
         if isinstance(found, str):  # convolutional networks do not take the size of the image
             found = _tried(architecture, larger, {}, factor)
         yield found
-        if isinstance(found, str) and factor > 1:
+        if found == RIGID:
             return
 
 
@@ -185,7 +189,7 @@ def _halve(
         together = {**relaxations, **new}
         if new and _keeps(_relaxed(network, together), seen, side):
             return together
-    raise ValueError("its strides cannot be made smaller")
+    raise ValueError(RIGID)
 
 
 def _relaxed(network: nn.Module, relaxations: Mapping[str, Relaxation]) -> nn.Module:

@@ -76,8 +76,9 @@ def halved(network: nn.Module, layer: Strided) -> Relaxation:
     """The layer with half its stride; its output is as large as before from half the image."""
     module, stride = network.get_submodule(layer.name), layer.stride // 2
     border = 0
-    if layer.side_out * layer.stride == layer.side_in and _pads_by_itself(module):
-        border = max(0, module.kernel_size[0] - stride - 2 * int(module.padding[0]))
+    if _pads_by_itself(module):
+        reach = module.dilation[0] * (module.kernel_size[0] - 1) + 1 - 2 * int(module.padding[0])
+        border = max(0, (layer.side_out - 1) * stride + reach - layer.side_in // 2)
     return Relaxation(layer.name, stride, (border // 2, border - border // 2))
 
 
@@ -93,17 +94,19 @@ def relax(network: nn.Module, relaxations: Iterable[Relaxation]) -> None:
         if hasattr(module, "strict_img_size"):
             module.strict_img_size = False  # type: ignore[assignment]  # timm's plain attribute
     for relaxation in relaxations:
-        module = network.get_submodule(relaxation.name)
+        parent_name, _, child = relaxation.name.rpartition(".")
+        parent, module = network.get_submodule(parent_name), network.get_submodule(relaxation.name)
         if not isinstance(module, nn.Conv2d) and relaxation.stride == 1:
-            parent, _, child = relaxation.name.rpartition(".")
-            network.get_submodule(parent).register_module(child, nn.Identity())
+            parent.register_module(child, nn.Identity())
         else:
-            _set_stride(module, relaxation)
+            _set_stride(parent, module, relaxation)
 
 
-def _set_stride(module: Any, relaxation: Relaxation) -> None:
-    pair = isinstance(module.stride, Sequence)
-    module.stride = (relaxation.stride,) * 2 if pair else relaxation.stride
+def _set_stride(parent: Any, module: Any, relaxation: Relaxation) -> None:
+    before, pair = module.stride, (relaxation.stride,) * 2
+    module.stride = pair if isinstance(before, Sequence) else relaxation.stride
+    if getattr(parent, "patch_size", None) == before:  # timm's PatchEmbed counts patches by it
+        parent.patch_size = pair
     if any(relaxation.padding):
         module.zero_border = relaxation.padding
         module.register_forward_pre_hook(_add_border)
