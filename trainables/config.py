@@ -21,7 +21,7 @@ from trainables.early_stopping import EarlyStoppingConfig
 from trainables.frozen import Frozen
 from trainables.frozen import fingerprint as fingerprint
 from trainables.methods import METHODS, Method
-from trainables.models import check_architecture
+from trainables.models import check_architecture, check_pretrained
 from trainables.optimizer import OptimizerConfig as OptimizerConfig
 from trainables.threat import ThreatModel
 from trainables.validation import ValidationConfig as ValidationConfig
@@ -47,7 +47,24 @@ class StudentConfig(Frozen):
         description="weights to begin with, as .pt/.pth (never executing code) or .safetensors",
     )
 
+    pretrained: bool = Field(
+        False,
+        description="begin with timm's weights of the architecture, which timm downloads on this "
+        "machine; not together with a checkpoint",
+    )
+
     _check = field_validator("architecture")(check_architecture)
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Self:
+        if self.pretrained:
+            check_pretrained(self.architecture)
+            if self.checkpoint is not None:
+                raise ValueError(
+                    f"weights begin with pretrained: true or with a checkpoint, got both "
+                    f"({self.checkpoint}); remove one"
+                )
+        return self
 
 
 class TeacherTraining(Frozen):

@@ -76,7 +76,9 @@ class Distillation:
 
     def _build_student(self) -> None:
         student = self.config.student
-        self.student = build_network(self.config, student.architecture, student.normalize)
+        self.student = build_network(
+            self.config, student.architecture, student.normalize, pretrained=student.pretrained
+        )
         if student.checkpoint is not None:
             load_weights(self.student, student.checkpoint, student.architecture)
 

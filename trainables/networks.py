@@ -21,8 +21,10 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Network:
-    """An untrained network for the config's data, on its device."""
+def build_network(
+    config: TrialConfig, architecture: str, normalize: bool, *, pretrained: bool = False
+) -> Network:
+    """A network for the config's data, on its device; untrained, or with timm's weights."""
     device = pick_device(config.hardware.device)
     data = load_data(config.data, device)
     channels = data.image_shape[0]
@@ -32,5 +34,6 @@ def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Ne
         num_classes=data.num_classes,
         mean=data.mean if normalize else [0.0] * channels,
         std=data.std if normalize else [1.0] * channels,
+        pretrained=pretrained,
     )
     return network.to(device)

@@ -14,4 +14,5 @@ from trainables.models.network import Network as Network
 from trainables.models.network import Output as Output
 from trainables.models.network import module_mode as module_mode
 from trainables.models.network import untracked as untracked
+from trainables.models.pretrained import check_pretrained as check_pretrained
 from trainables.models.taps import Layer as Layer
