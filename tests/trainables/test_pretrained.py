@@ -71,7 +71,8 @@ def test_a_trial_begins_with_them(weights, trial):
     assert torch.equal(begun, original.layer4[0].conv1.weight)
 
 
-def test_weights_that_cannot_be_had_are_one_sentence(weights):
+@pytest.mark.usefixtures("weights")
+def test_weights_that_cannot_be_had_are_one_sentence():
     with pytest.raises(ValueError, match="timm could not load its pretrained weights") as error:
         pretrained()
 

@@ -12,8 +12,9 @@ from trainables.alignments.projector import Projection, ProjectorKind, create_pr
 from trainables.alignments.second_moment import Axis, Pool, RunningMoment, second_moment
 from trainables.methods.batch import Batch, View
 from trainables.models.network import Output
-from trainables.models.taps import Layer
+from trainables.models.taps import Tap
 
+TappedLayer = Annotated[int, Field(lt=0)] | str
 Source = Literal["features", "logits", "probabilities"]
 
 
@@ -29,11 +30,11 @@ class MomentAlignment(Alignment, ABC):
         description="what the moment is of: feature maps, or the network's logits or probabilities "
         "(one position, as many channels as classes; taps are then not read)",
     )
-    taps: tuple[Annotated[int, Field(lt=0)] | str, ...] = Field(
+    taps: tuple[TappedLayer | tuple[TappedLayer, TappedLayer], ...] = Field(
         (-1,),
         min_length=1,
-        description="feature maps, counted from the end (-1 is the last one), or by the dotted "
-        "name of a module that both networks have",
+        description="feature maps, counted from the end (-1 is the last one) or by a module's "
+        "dotted name; a pair is the student's and the teacher's",
     )
     pool: Pool = Field(
         "average",
@@ -89,7 +90,7 @@ class MomentAlignment(Alignment, ABC):
         return self
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[Tap, ...]:
         """The tapped layers."""
         return self.taps if self.source == "features" else ()
 
@@ -102,7 +103,7 @@ class MomentAlignment(Alignment, ABC):
         """
         modules = nn.ModuleDict()
         for layer in self.layers:
-            features = [pair.features(network, layer) for network in (pair.student, pair.teacher)]
+            features = pair.features(layer)
             if self.axis == "position":
                 _refuse_unequal_positions(*features)
             if self.axis == "channel":
@@ -131,7 +132,7 @@ class MomentAlignment(Alignment, ABC):
         ]
         return torch.stack(distances).mean()
 
-    def _distance(self, view: View, place: Layer, modules: nn.ModuleDict, domain: int) -> Tensor:
+    def _distance(self, view: View, place: Tap, modules: nn.ModuleDict, domain: int) -> Tensor:
         outputs = {"student": view.student, "teacher": view.teacher}
         moments = []
         with torch.autocast(view.images.device.type, enabled=False):  # moments lose half precision
@@ -141,7 +142,7 @@ class MomentAlignment(Alignment, ABC):
                 moments.append(modules[running](moment) if running in modules else moment)
             return self._gap(*moments)
 
-    def _moment(self, output: Output, place: Layer, modules: nn.ModuleDict, who: str) -> Tensor:
+    def _moment(self, output: Output, place: Tap, modules: nn.ModuleDict, who: str) -> Tensor:
         values = self._values(output, place)
         if f"projection{_key(place)}" in modules:
             projection = modules[f"projection{_key(place)}"]
@@ -156,7 +157,7 @@ class MomentAlignment(Alignment, ABC):
             unit_rows=self.unit_rows,
         )
 
-    def _values(self, output: Output, place: Layer) -> Tensor:
+    def _values(self, output: Output, place: Tap) -> Tensor:
         if self.source == "features":
             return output.features[place]
         logits = output.logits[:, None]
@@ -175,8 +176,10 @@ class MomentAlignment(Alignment, ABC):
         )
 
 
-def _key(place: Layer) -> str:
-    return str(place).replace(".", "/")  # PyTorch allows no dots in the name of a module
+def _key(place: Tap) -> str:
+    both = place if isinstance(place, tuple) else (place,)
+    # PyTorch allows no dots in the name of a module
+    return "=".join(map(str, both)).replace(".", "/")
 
 
 def _norm(moment: Tensor) -> Tensor:

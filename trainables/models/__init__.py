@@ -16,3 +16,4 @@ from trainables.models.network import module_mode as module_mode
 from trainables.models.network import untracked as untracked
 from trainables.models.pretrained import check_pretrained as check_pretrained
 from trainables.models.taps import Layer as Layer
+from trainables.models.taps import Tap as Tap

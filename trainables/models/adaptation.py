@@ -95,7 +95,9 @@ def _search(architecture: str, image_shape: Shape) -> Fit | str:
             best = max(best, candidate, key=lambda fit: fit.side)
     if best.side >= SMALLEST_MAP:
         return best
-    return reason or (
+    if not best.side:
+        return reason
+    return (
         f"its last feature map would have {best.side}x{best.side} positions, and must have at "
         f"least {SMALLEST_MAP}x{SMALLEST_MAP}"
     )

@@ -1,6 +1,6 @@
 """A classifier on images in [0, 1]: normalisation inside, logits and features in one pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trainables.models.taps import Layer, logits_and_features
+from trainables.models.taps import Layer, Tap, layer_of, logits_and_features
 
 
 class Output(NamedTuple):
@@ -16,7 +16,7 @@ class Output(NamedTuple):
 
     logits: Tensor
     """``(batch, classes)``, at least float32."""
-    features: dict[Layer, Tensor]
+    features: Mapping[Tap, Tensor]
     """``(batch, positions, channels)`` by tapped layer, at least float32."""
 
     def detach(self) -> "Output":
@@ -68,6 +68,12 @@ class Network(nn.Module):
             {layer: at_least_float32(feature) for layer, feature in features.items()},
         )
 
+    def tapped(self, images: Tensor, taps: Sequence[Tap], *, teacher: bool) -> Output:
+        """:meth:`outputs` as one of two networks that are compared, with features by tap."""
+        layers = {tap: layer_of(tap, teacher=teacher) for tap in taps}
+        output = self.outputs(images, list(layers.values()))
+        return Output(output.logits, {tap: output.features[layer] for tap, layer in layers.items()})
+
     def feature_widths(
         self, image_shape: Sequence[int], layers: Sequence[Layer]
     ) -> dict[Layer, int]:
@@ -75,7 +81,7 @@ class Network(nn.Module):
         with module_mode(self, training=False), torch.no_grad():
             black = torch.zeros(1, *image_shape, device=self.mean.device)
             features = self.outputs(black, layers).features
-        return {layer: feature.shape[2] for layer, feature in features.items()}
+        return {layer: features[layer].shape[2] for layer in layers}
 
 
 def at_least_float32(values: Tensor) -> Tensor:

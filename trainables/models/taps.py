@@ -1,6 +1,6 @@
 """Feature maps of a pass, by place or by name, all in one layout."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from math import isqrt
 from typing import Any
@@ -11,6 +11,22 @@ from trainables.spelling import unknown
 
 Layer = int | str
 """A feature map: timm's intermediates counted from the end (-1), or a module's dotted name."""
+
+Tap = Layer | tuple[Layer, Layer]
+"""A feature map of two networks: of one name or place in both, or the student's and the teacher's.
+"""
+
+
+def layer_of(tap: Tap, *, teacher: bool) -> Layer:
+    """The student's or the teacher's side of a tap."""
+    return tap[teacher] if isinstance(tap, tuple) else tap
+
+
+def in_order(taps: Collection[Tap]) -> tuple[Tap, ...]:
+    """Each tap once: counted ones from shallow to deep, then the others by name."""
+    counted = sorted({tap for tap in taps if isinstance(tap, int)})
+    named = sorted({tap for tap in taps if not isinstance(tap, int)}, key=str)
+    return (*counted, *named)
 
 
 def logits_and_features(
