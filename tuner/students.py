@@ -52,8 +52,8 @@ def choose_students(study: StudyConfig) -> Students:
     if not kept:
         smallest = min(removed, key=lambda name: _cost(study.base, name))
         raise ValueError(
-            f"no student of the search space holds the limits; the smallest is {smallest!r}, "
-            f"and {removed[smallest]}"
+            f"no student of the search space holds the limits; the smallest is {smallest!r}: "
+            f"it {removed[smallest]}"
         )
     return Students(kept, removed)
 

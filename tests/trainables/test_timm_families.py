@@ -33,10 +33,8 @@ QUICK = {
 }
 FAMILIES = {
     "cait": "cait_xxs24_224",
-    "coat": "coat_tiny",
     "coatnet": "test_coatnet",
     "convit": "convit_tiny",
-    "convmixer": "convmixer_768_32",
     "cpubone": "cpubone_nano",
     "crossvit": "crossvit_tiny_240",
     "cspnet": "cs3darknet_focus_s",
@@ -44,16 +42,13 @@ FAMILIES = {
     "deit": "deit_tiny_patch16_224",
     "densenet": "densenet121",
     "dla": "dla46x_c",
-    "dpn": "dpn48b",
     "edgenext": "edgenext_xx_small",
     "efficientformer_v2": "efficientformerv2_s0",
     "efficientvim": "efficientvim_m1",
     "efficientvit_mit": "efficientvit_b0",
-    "efficientvit_msra": "efficientvit_m0",
     "eva": "vit_tiny_patch16_dinov3_qkvb",
     "fasternet": "fasternet_t0",
     "fastvit": "fastvit_t8",
-    "gcvit": "gcvit_xxtiny",
     "ghostnet": "ghostnet_050",
     "hgnet": "hgnetv2_b0",
     "inception_next": "inception_next_atto",
@@ -81,7 +76,6 @@ FAMILIES = {
     "tiny_vit": "tiny_vit_5m_224",
     "tnt": "tnt_s_legacy_patch16_224",
     "twins": "twins_svt_small",
-    "visformer": "visformer_tiny",
     "vit_hybrid": "vit_tiny_r_s16_p8_224",
     "volo": "volo_d1_224",
     "xcit": "xcit_nano_12_p16_224",
@@ -192,5 +186,5 @@ def test_what_cannot_see_such_images_is_refused_in_one_sentence(architecture, re
 
 
 def test_the_list_has_more_than_forty_families():
-    assert len({*QUICK, *FAMILIES}) > 40
+    assert len({*QUICK, *FAMILIES}) > 50
     assert len({*QUICK.values(), *FAMILIES.values()}) == len(QUICK) + len(FAMILIES)

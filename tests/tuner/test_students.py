@@ -50,7 +50,7 @@ def test_without_limits_a_study_stays_as_it_is():
 
 
 def test_the_smallest_student_is_named_if_none_is_small_enough():
-    with pytest.raises(ValueError, match=r"smallest is 'small_resnet6', and has 5\.09 k param"):
+    with pytest.raises(ValueError, match=r"smallest is 'small_resnet6': it has 5\.09 k param"):
         choose_students(study(limits={"max_parameters": 100}))
 
 
