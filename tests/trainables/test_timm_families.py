@@ -35,7 +35,6 @@ FAMILIES = {
     "cait": "cait_xxs24_224",
     "coatnet": "test_coatnet",
     "convit": "convit_tiny",
-    "cpubone": "cpubone_nano",
     "crossvit": "crossvit_tiny_240",
     "cspnet": "cs3darknet_focus_s",
     "cspnext": "cspnext_tiny",
@@ -44,7 +43,6 @@ FAMILIES = {
     "dla": "dla46x_c",
     "edgenext": "edgenext_xx_small",
     "efficientformer_v2": "efficientformerv2_s0",
-    "efficientvim": "efficientvim_m1",
     "efficientvit_mit": "efficientvit_b0",
     "eva": "vit_tiny_patch16_dinov3_qkvb",
     "fasternet": "fasternet_t0",
@@ -53,7 +51,6 @@ FAMILIES = {
     "hgnet": "hgnetv2_b0",
     "inception_next": "inception_next_atto",
     "lcnet": "lcnet_035",
-    "lowformer": "lowformer_b0",
     "metaformer": "poolformerv2_s12",
     "mixer": "mixer_s32_224",
     "mobilenetv3": "mobilenetv3_small_050",
@@ -62,7 +59,6 @@ FAMILIES = {
     "pit": "pit_ti_224",
     "pvt_v2": "pvt_v2_b0",
     "regnet": "regnetx_002",
-    "repghost": "repghostnet_050",
     "resmlp": "resmlp_12_224",
     "resnest": "resnest14d",
     "resnetv2": "resnetv2_18",
@@ -185,6 +181,6 @@ def test_what_cannot_see_such_images_is_refused_in_one_sentence(architecture, re
     assert "\n" not in str(error.value)
 
 
-def test_the_list_has_more_than_forty_families():
+def test_the_list_has_more_than_fifty_families():
     assert len({*QUICK, *FAMILIES}) > 50
     assert len({*QUICK.values(), *FAMILIES.values()}) == len(QUICK) + len(FAMILIES)
