@@ -22,7 +22,7 @@ from trainables.frozen import Frozen
 from trainables.frozen import fingerprint as fingerprint
 from trainables.hardware import HardwareConfig
 from trainables.methods import METHODS, Method
-from trainables.models import check_architecture
+from trainables.models import check_architecture, check_pretrained
 from trainables.optimizer import OptimizerConfig as OptimizerConfig
 from trainables.threat import ThreatModel
 from trainables.validation import ValidationConfig as ValidationConfig
@@ -48,7 +48,24 @@ class StudentConfig(Frozen):
         description="weights to begin with, as .pt/.pth (never executing code) or .safetensors",
     )
 
+    pretrained: bool = Field(
+        False,
+        description="begin with timm's weights of the architecture, which timm downloads on this "
+        "machine; not together with a checkpoint",
+    )
+
     _check = field_validator("architecture")(check_architecture)
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Self:
+        if self.pretrained:
+            check_pretrained(self.architecture)
+            if self.checkpoint is not None:
+                raise ValueError(
+                    f"weights begin with pretrained: true or with a checkpoint, got both "
+                    f"({self.checkpoint}); remove one"
+                )
+        return self
 
 
 class TeacherTraining(Frozen):

@@ -24,6 +24,7 @@ from trainables.models import (
 from trainables.models.checkpoints import load_weights
 from trainables.networks import build_network as build_network
 from trainables.optimizer import create_optimizer, learning_rate_factor
+from trainables.student_costs import student_costs
 from trainables.threat import ThreatModel
 from trainables.training import Networks, Step, train_epoch
 from trainables.validation import VALIDATION_SEED as VALIDATION_SEED
@@ -85,7 +86,9 @@ class Distillation:
 
     def _build_student(self) -> None:
         student = self.config.student
-        self.student = build_network(self.config, student.architecture, student.normalize)
+        self.student = build_network(
+            self.config, student.architecture, student.normalize, pretrained=student.pretrained
+        )
         if student.checkpoint is not None:
             load_weights(self.student, student.checkpoint, student.architecture)
 
@@ -216,7 +219,7 @@ class Distillation:
             **self.config.validation.overfitting(
                 metrics["val/robust_accuracy"], self.best.robust_accuracy
             ),
-            "student/parameters": float(sum(p.numel() for p in self.student.parameters())),
+            **student_costs(self.config, self.student, self.data, self.device),
         }
 
     def _validate(self, network: Network) -> Metrics:

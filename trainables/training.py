@@ -11,6 +11,7 @@ from trainables.alignments import Alignment
 from trainables.attacks import AttackConfig, attack
 from trainables.methods import Batch, Method, View
 from trainables.models import Network, frozen, module_mode
+from trainables.models.taps import in_order
 from trainables.threat import ThreatModel
 from trainables.weight_averaging import WeightAverage
 from trainables.weight_perturbation import worst_weights
@@ -54,9 +55,7 @@ class Step:
         self.threat, self.attack = threat, attack
         self.progress, self.perturbation = progress, perturbation
         self.state = method.initial_state() if state is None else state
-        self._layers = tuple(
-            sorted({layer for term in alignments.values() for layer in term.layers})
-        )
+        self._layers = in_order({tap for term in alignments.values() for tap in term.layers})
         self._differentiable = any(term.needs_input_gradient for term in alignments.values())
 
     def batch(

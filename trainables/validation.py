@@ -55,6 +55,12 @@ class ValidationConfig(Frozen):
         "overfitting (Rice et al., 2020), or catastrophic overfitting if it is less than half",
     )
     batch_size: int = Field(512, ge=1, description="images per attacked batch")
+    latency: bool = Field(
+        False,
+        description="measure student/latency_ms, once per architecture and process: the median "
+        "time of a forward pass of one image, in milliseconds, on the trial's device and threads; "
+        "other trials on the same machine slow it down",
+    )
 
     def cross_entropy_too(self, *, finished: bool) -> bool:
         """Whether this epoch faces the attack on the cross-entropy as well."""

@@ -143,10 +143,15 @@ class Ledger:
 
         For what identifies a study beyond its file.
         """
-        noted = self._study.user_attrs.get(key)
+        noted = self.noted(key)
         if noted is None:
             self._study.set_user_attr(key, text)
-        return text if noted is None else str(noted)
+        return text if noted is None else noted
+
+    def noted(self, key: str) -> str | None:
+        """What was remembered under ``key``, if anything was."""
+        noted = self._study.user_attrs.get(key)
+        return None if noted is None else str(noted)
 
     def record(self, number: int) -> TrialRecord:
         """One trial as it stands."""

@@ -15,6 +15,7 @@ from tuner.proposals import Proposal, check_space
 from tuner.proposer import Proposer
 from tuner.records import SYMBOLS
 from tuner.runner import check_teachers
+from tuner.students import choose_students, describe_removed, narrowed
 from tuner.study import StudyConfig
 from tuner.warm_start import load_earlier
 
@@ -29,10 +30,14 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     """
     check_space(study)
     check_teachers(study, directory.teachers)
+    students = choose_students(study)
+    study = narrowed(study, students)
     shown = min(SHOWN, study.trials)
     proposals = list(first_proposals(study, shown))  # before anything is printed: it may refuse
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, soft_wrap=True)
+    for line in describe_removed(students):
+        console.print(line, soft_wrap=True)
     table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
     for column in ("trial", "label", "teacher > student", "method", *SYMBOLS):
         table.add_column(column)

@@ -15,6 +15,9 @@ from tuner.explain import explain
 from tuner.spaces import find_search_space
 from tuner.study import StudyConfig
 
+ARCHITECTURE = "student/architecture"
+"""The parameter of a space that chooses the student."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -70,7 +73,7 @@ def baseline_overrides(study: StudyConfig, space: SearchSpace) -> list[tuple[str
     parameters = explore(
         space, ranges=study.ranges, fixed=study.fixed, teachers=list(study.teachers)
     )
-    students = _students(study, parameters)
+    students = students_of(study, parameters)
     teacher = {"teacher": sorted(study.teachers)[0]} if study.teachers else {}
     return [
         (label, merge({"student": {"architecture": student}, **teacher}, overrides))
@@ -79,8 +82,9 @@ def baseline_overrides(study: StudyConfig, space: SearchSpace) -> list[tuple[str
     ]
 
 
-def _students(study: StudyConfig, parameters: Mapping[str, BaseDistribution]) -> list[str]:
-    name = "student/architecture"
+def students_of(study: StudyConfig, parameters: Mapping[str, BaseDistribution]) -> list[str]:
+    """The architectures that a trial can have."""
+    name = ARCHITECTURE
     if name in study.fixed or name not in parameters:
         return [str(study.fixed.get(name, study.base.student.architecture))]
     choices = getattr(parameters[name], "choices", ())

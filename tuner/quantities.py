@@ -12,6 +12,8 @@ WORDS = {
     "val/robust_accuracy": "robust accuracy",
     "val/variance_gap": "variance gap",
     "student/parameters": "parameters",
+    "student/multiply_adds": "multiply-adds",
+    "student/latency_ms": "latency in ms",
 }
 
 
@@ -27,7 +29,7 @@ def is_accuracy(metric: str) -> bool:
 
 def is_count(metric: str) -> bool:
     """Whether the metric counts things and is written with k and M."""
-    return metric.endswith("parameters")
+    return metric.endswith(("parameters", "multiply_adds"))
 
 
 def short(metric: str) -> str:

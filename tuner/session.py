@@ -21,6 +21,7 @@ from tuner.results import Results
 from tuner.runner import check_teachers, prepare_teachers, ray_session, run_trials
 from tuner.search import Search
 from tuner.space_identity import require_same_space
+from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
 from tuner.tables import front_rows
 from tuner.tracking import Publication, Tracker, default_uri
@@ -66,12 +67,15 @@ class Session:
         """
         check_space(self.study)
         check_teachers(self.study, self.directory.teachers)
+        if not self.directory.config.is_file():
+            choose_students(self.study)  # what is refused leaves no directory behind
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
         with self.directory.lock(), self.usage:
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
             require_same_space(self.study, ledger)
+            self._narrow(ledger)
             search = self._search(ledger, earlier)
             tracker = self._start_tracker(ledger)
             status, patience = "FAILED", 60.0
@@ -92,6 +96,13 @@ class Session:
                     f"stopped with {left} of {self.study.trials} trials to go"
                 )
         return results
+
+    def _narrow(self, ledger: Ledger) -> None:
+        """Take out of the space what exceeded the limits when the study began."""
+        students = remembered_students(self.study, ledger)
+        for line in describe_removed(students):
+            self._console.print(line, soft_wrap=True)
+        self.study = narrowed(self.study, students)
 
     def _search(self, ledger: Ledger, earlier: Earlier) -> Search | None:
         """None if nothing is missing; else, what was stored and not judged is judged by now."""

@@ -19,6 +19,7 @@ from tuner.results import Results
 from tuner.scheduler_config import FifoConfig
 from tuner.simulated_study import simulate
 from tuner.simulation import Cluster
+from tuner.students import choose_students, narrowed
 from tuner.study import StudyConfig
 from tuner.tables import front_table, plain_table
 from tuner.warm_start import load_earlier
@@ -50,6 +51,7 @@ def simulate_and_show(
         ValueError: if the study would be refused, or the curves are of another task.
     """
     check_space(study)
+    study = narrowed(study, choose_students(study))
     recording = shipped_recording() if curves is None else recording_of(StudyDirectory(curves))
     model = Curves(recording)
     cluster = _cluster(study, request, recording)

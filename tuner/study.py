@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
 from trainables.spelling import unknown
+from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]
@@ -116,6 +117,9 @@ class StudyConfig(Frozen):
     ranges: dict[str, Range] = Field(
         {}, description="narrows: [low, high] of a number, or the choices left"
     )
+    limits: LimitsConfig = Field(
+        LimitsConfig(), description="what students may cost; larger ones leave the search space"
+    )
     fixed: dict[str, Any] = Field({}, description="pins a parameter of the space to a value")
     first_trials: list[dict[str, Any]] | None = Field(
         None,
@@ -161,6 +165,16 @@ class StudyConfig(Frozen):
         metrics = [objective.metric for objective in self.objectives]
         if len(set(metrics)) < len(metrics):
             raise ValueError(f"objectives must differ, got {', '.join(metrics)}")
+        return self
+
+    @model_validator(mode="after")
+    def _latency_is_measured(self) -> Self:
+        asked = {o.metric for o in self.objectives} | {c.metric for c in self.constraints}
+        if "student/latency_ms" in asked and not self.base.validation.latency:
+            raise ValueError(
+                "an objective or constraint asks for student/latency_ms, which is not measured; "
+                "set base.validation.latency to true"
+            )
         return self
 
     @model_validator(mode="after")

@@ -383,3 +383,40 @@ def test_running_moments_are_kept_for_each_network_and_domain(
     assert remembered == {f"{who}-1_{i}" for who in ("student", "teacher") for i in (0, 1)}
     assert all(modules[key].mean.abs().sum() > 0 for key in remembered)
     assert losses[1].isfinite()
+
+
+@pytest.mark.parametrize(
+    ("taps", "architecture"),
+    [
+        (("blocks.1",), "small_resnet8"),
+        ((("blocks.1", "block3"), -2), "wide_resnet_10_1"),
+        ((("blocks.0", -1),), "wide_resnet_10_1"),
+    ],
+)
+def test_taps_may_be_names_and_pairs_of_names(taps, architecture, batch, network, modules_of):
+    student, teacher = network(), network(architecture)
+    term = CovarianceAlignment(taps=taps)
+
+    term.loss(batch(student, teacher, layers=taps), modules_of(term, student, teacher)).backward()
+
+    assert student.model.stem[0].weight.grad.abs().sum() > 0
+
+
+def test_a_tap_by_name_is_the_same_as_by_place(batch, network):
+    student, teacher = network(), network("small_resnet8")
+    by_place, by_name, by_pair = (
+        GramAlignment(taps=(tap,)) for tap in (-1, "blocks.2", ("blocks.1", "blocks.2"))
+    )
+    student_is_shallower = by_pair.loss(batch(student, teacher, layers=by_pair.taps), NO_MODULES)
+
+    expected = by_place.loss(batch(student, teacher), NO_MODULES)
+
+    assert torch.equal(student_is_shallower, expected)
+    with pytest.raises(ValueError, match=r"unknown layer of SmallResNet 'blocks\.2'; did you mean"):
+        by_name.loss(batch(student, teacher, layers=by_name.taps), NO_MODULES)
+
+
+def test_taps_survive_a_config_file():
+    term = CovarianceAlignment(taps=(("layer3", "block2"), -1, "layer4"))
+
+    assert CovarianceAlignment.model_validate(term.model_dump(mode="json")) == term

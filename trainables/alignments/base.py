@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from trainables.frozen import Frozen
 from trainables.methods.batch import Batch
 from trainables.models.network import Network, module_mode
+from trainables.models.taps import Layer, Tap, layer_of
 
 Domains = Literal["clean", "adversarial", "both"]
 
@@ -22,9 +23,17 @@ class Pair(NamedTuple):
     images: Tensor
     """Some training images ``(count, channels, height, width)``."""
 
-    def features(self, network: Network, layer: int) -> Tensor:
-        """Feature maps ``(count, positions, channels)`` of the images, in eval mode."""
-        with module_mode(network, training=False), torch.no_grad():
+    def features(self, tap: Tap) -> tuple[Tensor, Tensor]:
+        """Feature maps ``(count, positions, channels)`` of the images, in eval mode, of both."""
+        with torch.no_grad():
+            of_student, of_teacher = (
+                self._of(network, layer_of(tap, teacher=teacher))
+                for network, teacher in ((self.student, False), (self.teacher, True))
+            )
+        return of_student, of_teacher
+
+    def _of(self, network: Network, layer: Layer) -> Tensor:
+        with module_mode(network, training=False):
             return network.outputs(self.images, (layer,)).features[layer]
 
 
@@ -44,8 +53,8 @@ class Alignment(Frozen, ABC):
     )
 
     @property
-    def layers(self) -> tuple[int, ...]:
-        """Feature maps that the term reads, counted from the end."""
+    def layers(self) -> tuple[Tap, ...]:
+        """Feature maps that the term reads, counted from the end or by name, or pairs of them."""
         return ()
 
     @property

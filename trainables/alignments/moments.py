@@ -12,7 +12,9 @@ from trainables.alignments.projector import Projection, ProjectorKind, create_pr
 from trainables.alignments.second_moment import Axis, Pool, RunningMoment, second_moment
 from trainables.methods.batch import Batch, View
 from trainables.models.network import Output
+from trainables.models.taps import Tap
 
+TappedLayer = Annotated[int, Field(lt=0)] | str
 Source = Literal["features", "logits", "probabilities"]
 
 
@@ -28,8 +30,11 @@ class MomentAlignment(Alignment, ABC):
         description="what the moment is of: feature maps, or the network's logits or probabilities "
         "(one position, as many channels as classes; taps are then not read)",
     )
-    taps: tuple[Annotated[int, Field(lt=0)], ...] = Field(
-        (-1,), min_length=1, description="feature maps, counted from the end; -1 is the last one"
+    taps: tuple[TappedLayer | tuple[TappedLayer, TappedLayer], ...] = Field(
+        (-1,),
+        min_length=1,
+        description="feature maps, counted from the end (-1 is the last one) or by a module's "
+        "dotted name; a pair is the student's and the teacher's",
     )
     pool: Pool = Field(
         "average",
@@ -85,7 +90,7 @@ class MomentAlignment(Alignment, ABC):
         return self
 
     @property
-    def layers(self) -> tuple[int, ...]:
+    def layers(self) -> tuple[Tap, ...]:
         """The tapped layers."""
         return self.taps if self.source == "features" else ()
 
@@ -97,15 +102,17 @@ class MomentAlignment(Alignment, ABC):
                 or position moments of unequal numbers of positions.
         """
         modules = nn.ModuleDict()
+        if self.projector != "pca":  # all others ask for shapes alone
+            pair = pair._replace(images=pair.images[:1])
         for layer in self.layers:
-            features = [pair.features(network, layer) for network in (pair.student, pair.teacher)]
+            features = pair.features(layer)
             if self.axis == "position":
                 _refuse_unequal_positions(*features)
             if self.axis == "channel":
                 projection = create_projection(self.projector, *features)
-                modules[f"projection{layer}"] = projection
+                modules[f"projection{_key(layer)}"] = projection
                 width = projection.teacher(features[1][:1]).shape[2]
-                self._add_running(modules, str(layer), width)
+                self._add_running(modules, _key(layer), width)
         if self.source != "features" and self.axis == "channel":
             classes = pair.teacher.outputs(pair.images[:1]).logits.shape[1]
             self._add_running(modules, self.source, classes)
@@ -119,7 +126,7 @@ class MomentAlignment(Alignment, ABC):
 
     def loss(self, batch: Batch, modules: nn.ModuleDict) -> Tensor:
         """Mean distance over domains and layers, without unit unless ``normalize: none``."""
-        places = [str(layer) for layer in self.layers] or [self.source]
+        places = self.layers or (self.source,)
         distances = [
             self._distance(view, place, modules, domain)
             for domain, view in enumerate(batch.views(self.domains))
@@ -127,20 +134,20 @@ class MomentAlignment(Alignment, ABC):
         ]
         return torch.stack(distances).mean()
 
-    def _distance(self, view: View, place: str, modules: nn.ModuleDict, domain: int) -> Tensor:
+    def _distance(self, view: View, place: Tap, modules: nn.ModuleDict, domain: int) -> Tensor:
         outputs = {"student": view.student, "teacher": view.teacher}
         moments = []
         with torch.autocast(view.images.device.type, enabled=False):  # moments lose half precision
             for who, output in outputs.items():
                 moment = self._moment(output, place, modules, who)
-                running = f"{who}{place}_{domain}"
+                running = f"{who}{_key(place)}_{domain}"
                 moments.append(modules[running](moment) if running in modules else moment)
             return self._gap(*moments)
 
-    def _moment(self, output: Output, place: str, modules: nn.ModuleDict, who: str) -> Tensor:
+    def _moment(self, output: Output, place: Tap, modules: nn.ModuleDict, who: str) -> Tensor:
         values = self._values(output, place)
-        if f"projection{place}" in modules:
-            projection = modules[f"projection{place}"]
+        if f"projection{_key(place)}" in modules:
+            projection = modules[f"projection{_key(place)}"]
             assert isinstance(projection, Projection)
             values = getattr(projection, who)(values)
         return second_moment(
@@ -152,9 +159,9 @@ class MomentAlignment(Alignment, ABC):
             unit_rows=self.unit_rows,
         )
 
-    def _values(self, output: Output, place: str) -> Tensor:
+    def _values(self, output: Output, place: Tap) -> Tensor:
         if self.source == "features":
-            return output.features[int(place)]
+            return output.features[place]
         logits = output.logits[:, None]
         return logits if self.source == "logits" else logits.softmax(dim=2)
 
@@ -169,6 +176,12 @@ class MomentAlignment(Alignment, ABC):
         return (
             squared / scale if self.distance == "squared" else _norm(moment - target) / scale**0.5
         )
+
+
+def _key(place: Tap) -> str:
+    both = place if isinstance(place, tuple) else (place,)
+    # PyTorch allows no dots in the name of a module
+    return "=".join(map(str, both)).replace(".", "/")
 
 
 def _norm(moment: Tensor) -> Tensor:

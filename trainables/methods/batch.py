@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainables.models.network import Network, Output
+from trainables.models.taps import Tap
 
 
 class View:
@@ -21,7 +22,7 @@ class View:
         student: run in its current mode, with a graph to its parameters.
         teacher: run without a graph; may be missing where nothing asks for it.
         clean_teacher: a second teacher, trained without attack; likewise.
-        layers: feature maps to tap in both, counted from the end.
+        layers: feature maps to tap in both, counted from the end or by name, or pairs of them.
         differentiable: whether input gradients will be asked for.
     """
 
@@ -32,7 +33,7 @@ class View:
         teacher: Network | None,
         *,
         clean_teacher: Network | None = None,
-        layers: tuple[int, ...] = (),
+        layers: tuple[Tap, ...] = (),
         differentiable: bool = False,
     ) -> None:
         self.images = images.detach().requires_grad_(differentiable)
@@ -58,13 +59,13 @@ class View:
     @cached_property
     def student(self) -> Output:
         """Logits and features of the student."""
-        return self._student.outputs(self.images, self._layers)
+        return self._student.tapped(self.images, self._layers, teacher=False)
 
     @cached_property
     def _attached_teacher(self) -> Output:
         assert self._teacher is not None, "a config that needs a teacher is refused without one"
         with torch.set_grad_enabled(self._differentiable):
-            return self._teacher.outputs(self.images, self._layers)
+            return self._teacher.tapped(self.images, self._layers, teacher=True)
 
     @cached_property
     def teacher(self) -> Output:

@@ -1,5 +1,8 @@
 """Students and teachers: timm's registry is the registry, ours are registered there."""
 
+from trainables.models.cost import Cost as Cost
+from trainables.models.cost import cost as cost
+from trainables.models.cost import latency_ms as latency_ms
 from trainables.models.double_backward import allow_double_backward as allow_double_backward
 from trainables.models.double_backward import (
     require_double_backward as require_double_backward,
@@ -13,3 +16,6 @@ from trainables.models.network import computing_in as computing_in
 from trainables.models.network import frozen as frozen
 from trainables.models.network import module_mode as module_mode
 from trainables.models.network import untracked as untracked
+from trainables.models.pretrained import check_pretrained as check_pretrained
+from trainables.models.taps import Layer as Layer
+from trainables.models.taps import Tap as Tap

@@ -1,6 +1,6 @@
 """A classifier on images in [0, 1]: normalisation inside, logits and features in one pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainables.models.taps import Layer, Tap, layer_of, logits_and_features
+
 
 class Output(NamedTuple):
     """What a network says of a batch."""
 
     logits: Tensor
     """``(batch, classes)``, at least float32."""
-    features: dict[int, Tensor]
+    features: Mapping[Tap, Tensor]
     """``(batch, positions, channels)`` by tapped layer, at least float32."""
 
     def detach(self) -> "Output":
@@ -55,40 +57,42 @@ class Network(nn.Module):
             return nullcontext()
         return torch.autocast(self.mean.device.type, self.compute_type)
 
-    def outputs(self, images: Tensor, layers: Sequence[int] = ()) -> Output:
+    def outputs(self, images: Tensor, layers: Sequence[Layer] = ()) -> Output:
         """Logits and feature maps from one pass.
 
         Args:
             images: ``(batch, channels, height, width)`` in [0, 1].
-            layers: timm's intermediates counted from the end, so -1 is the last one.
+            layers: timm's intermediates counted from the end, so -1 is the last one, or names of
+                modules, as in ``named_modules``.
 
         Raises:
             ValueError: if the model has no such layer.
         """
         if not layers:
             return Output(at_least_float32(self(images)), {})
-        in_depth_order = sorted(set(layers))
-        try:
-            with self._autocast():
-                final, maps = self.model.forward_intermediates(
-                    (images - self.mean) / self.std, indices=in_depth_order, output_fmt="NCHW"
-                )
-                logits = self.model.forward_head(final)
-        except AssertionError as error:  # timm's own check of the indices
-            name = type(self.model).__name__
-            raise ValueError(f"{name} has no feature layers {in_depth_order}: {error}") from None
-        features = {
-            layer: at_least_float32(feature_map.flatten(2).transpose(1, 2))
-            for layer, feature_map in zip(in_depth_order, maps, strict=True)
-        }
-        return Output(at_least_float32(logits), features)
+        with self._autocast():
+            logits, features = logits_and_features(
+                self.model, (images - self.mean) / self.std, layers
+            )
+        return Output(
+            at_least_float32(logits),
+            {layer: at_least_float32(feature) for layer, feature in features.items()},
+        )
 
-    def feature_widths(self, image_shape: Sequence[int], layers: Sequence[int]) -> dict[int, int]:
+    def tapped(self, images: Tensor, taps: Sequence[Tap], *, teacher: bool) -> Output:
+        """:meth:`outputs` as one of two networks that are compared, with features by tap."""
+        layers = {tap: layer_of(tap, teacher=teacher) for tap in taps}
+        output = self.outputs(images, list(layers.values()))
+        return Output(output.logits, {tap: output.features[layer] for tap, layer in layers.items()})
+
+    def feature_widths(
+        self, image_shape: Sequence[int], layers: Sequence[Layer]
+    ) -> dict[Layer, int]:
         """Channels of each tapped layer, found by a dry run on one black image."""
         with module_mode(self, training=False), torch.no_grad():
             black = torch.zeros(1, *image_shape, device=self.mean.device)
             features = self.outputs(black, layers).features
-        return {layer: feature.shape[2] for layer, feature in features.items()}
+        return {layer: features[layer].shape[2] for layer in layers}
 
 
 def at_least_float32(values: Tensor) -> Tensor:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from timm.models import register_model
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.models.entry import accepted, refuse_pretrained
 from trainables.models.intermediates import IntermediatesMixin
 from trainables.models.wide_resnet import WideResNet
 
@@ -63,70 +63,44 @@ class SmallResNet(IntermediatesMixin, nn.Module):
         return logits
 
 
-def _accepted(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: kwargs[name] for name in names if name in kwargs}
-
-
-def _refuse_pretrained(name: str, pretrained: bool) -> None:
-    if pretrained:
-        raise ValueError(f"{name} has no pretrained weights; give a checkpoint instead")
-
-
 @register_model
 def small_resnet6(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
     """Two residual blocks of widths 8 and 16; 5,090 parameters."""
-    _refuse_pretrained("small_resnet6", pretrained)
-    return SmallResNet((8, 16), **_accepted(kwargs, "num_classes", "in_chans"))
+    refuse_pretrained("small_resnet6", pretrained)
+    return SmallResNet((8, 16), **accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
 def small_resnet6_half(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
     """``small_resnet6`` at half its widths; 1,366 parameters."""
-    _refuse_pretrained("small_resnet6_half", pretrained)
-    return SmallResNet((4, 8), **_accepted(kwargs, "num_classes", "in_chans"))
+    refuse_pretrained("small_resnet6_half", pretrained)
+    return SmallResNet((4, 8), **accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
 def small_resnet6_double(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
     """``small_resnet6`` at twice its widths; 19,642 parameters."""
-    _refuse_pretrained("small_resnet6_double", pretrained)
-    return SmallResNet((16, 32), **_accepted(kwargs, "num_classes", "in_chans"))
+    refuse_pretrained("small_resnet6_double", pretrained)
+    return SmallResNet((16, 32), **accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
 def small_resnet6_quadruple(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
     """``small_resnet6`` at four times its widths; 77,162 parameters."""
-    _refuse_pretrained("small_resnet6_quadruple", pretrained)
-    return SmallResNet((32, 64), **_accepted(kwargs, "num_classes", "in_chans"))
+    refuse_pretrained("small_resnet6_quadruple", pretrained)
+    return SmallResNet((32, 64), **accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
 def small_resnet8(pretrained: bool = False, **kwargs: Any) -> SmallResNet:
     """Three residual blocks of widths 32, 64 and 64; 155,242 parameters; a teacher."""
-    _refuse_pretrained("small_resnet8", pretrained)
-    return SmallResNet((32, 64, 64), **_accepted(kwargs, "num_classes", "in_chans"))
+    refuse_pretrained("small_resnet8", pretrained)
+    return SmallResNet((32, 64, 64), **accepted(kwargs, "num_classes", "in_chans"))
 
 
 @register_model
 def small_wide_resnet10(pretrained: bool = False, **kwargs: Any) -> WideResNet:
     """WRN-10-1 at a quarter of its usual width; 5,094 parameters."""
-    _refuse_pretrained("small_wide_resnet10", pretrained)
-    accepted = _accepted(kwargs, "num_classes", "in_chans")
-    return WideResNet(10, 1, base_width=4, **{"in_chans": 1, **accepted})
-
-
-@register_model
-def vit_pico_patch2_8(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
-    """ViT for 8x8 images: 16 patches of 2x2 pixels, width 32, depth 2, 2 heads, average pooling."""
-    _refuse_pretrained("vit_pico_patch2_8", pretrained)
-    return VisionTransformer(
-        img_size=8,
-        patch_size=2,
-        embed_dim=32,
-        depth=2,
-        num_heads=2,
-        mlp_ratio=2,
-        class_token=False,
-        global_pool="avg",
-        **{"in_chans": 1, "num_classes": 10, **_accepted(kwargs, "num_classes", "in_chans")},
-    )
+    refuse_pretrained("small_wide_resnet10", pretrained)
+    taken = accepted(kwargs, "num_classes", "in_chans")
+    return WideResNet(10, 1, base_width=4, **{"in_chans": 1, **taken})

@@ -1,10 +1,22 @@
 """WideResNet for small images (Zagoruyko & Komodakis, 2016), keys as in TRADES checkpoints."""
 
-from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.models.intermediates import IntermediatesMixin
+
+
+def blocks_per_group(depth: int) -> int:
+    """Blocks of two convolutions in each of the three groups of a WideResNet.
+
+    Raises:
+        ValueError: if no WideResNet has that depth.
+    """
+    if depth < 10 or (depth - 4) % 6:
+        raise ValueError(
+            f"depth of a WideResNet must be 6n + 4 with n >= 1 (10, 16, 22, 28, 34, …), got {depth}"
+        )
+    return (depth - 4) // 6
 
 
 class WideBasicBlock(nn.Module):
@@ -65,10 +77,8 @@ class WideResNet(IntermediatesMixin, nn.Module):
         base_width: int = 16,
     ) -> None:
         super().__init__()
-        if depth < 10 or (depth - 4) % 6:
-            raise ValueError(f"depth of a WideResNet must be 6n + 4 with n >= 1, got {depth}")
+        num_blocks = blocks_per_group(depth)
         widths = [base_width, *(base_width * widen_factor * 2**group for group in range(3))]
-        num_blocks = (depth - 4) // 6
         self.num_classes, self.num_features = num_classes, widths[3]
         self.conv1 = nn.Conv2d(in_chans, widths[0], 3, 1, padding=1, bias=False)
         self.block1 = WideGroup(num_blocks, widths[0], widths[1], 1)
@@ -95,35 +105,3 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     elif isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
-
-
-def _build(depth: int, widen_factor: int, pretrained: bool, **kwargs: object) -> WideResNet:
-    if pretrained:
-        raise ValueError(
-            f"wide_resnet_{depth}_{widen_factor} has no pretrained weights; give a checkpoint"
-        )
-    accepted = {
-        key: kwargs[key] for key in ("num_classes", "in_chans", "base_width") if key in kwargs
-    }
-    return WideResNet(depth, widen_factor, **accepted)  # type: ignore[arg-type]
-
-
-def _register(depth: int, widen_factor: int) -> None:
-    def entrypoint(pretrained: bool = False, **kwargs: object) -> WideResNet:
-        return _build(depth, widen_factor, pretrained, **kwargs)
-
-    entrypoint.__name__ = entrypoint.__qualname__ = f"wide_resnet_{depth}_{widen_factor}"
-    register_model(entrypoint)
-
-
-for _depth, _widen_factor in [
-    (10, 1),
-    (10, 2),
-    (16, 1),
-    (16, 2),
-    (28, 10),
-    (34, 10),
-    (34, 20),
-    (70, 16),
-]:
-    _register(_depth, _widen_factor)
