@@ -5,6 +5,7 @@ import torch
 from trainables.config import TrialConfig
 from trainables.data import load_data
 from trainables.models import Network, create_network
+from trainables.models.normalization import ChannelStatistics
 
 
 def pick_device(name: str) -> torch.device:
@@ -21,16 +22,35 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-def build_network(config: TrialConfig, architecture: str, normalize: bool) -> Network:
-    """An untrained network for the config's data, on its device."""
+def build_network(
+    config: TrialConfig,
+    architecture: str,
+    normalize: bool | ChannelStatistics,
+    *,
+    resolution: int | None = None,
+) -> Network:
+    """An untrained network for the config's data, on its device.
+
+    Args:
+        config: whose data and device.
+        architecture: a known name.
+        normalize: whether images are standardised by the training images' statistics, or others.
+        resolution: pixels of the side to which images are resized inside; None: the data's own.
+
+    Raises:
+        ValueError: if the statistics are of another number of channels.
+    """
     device = pick_device(config.hardware.device)
     data = load_data(config.data, device)
     channels = data.image_shape[0]
+    if isinstance(normalize, ChannelStatistics):
+        mean, std = normalize.of_channels(channels)
+    else:
+        mean = data.mean if normalize else [0.0] * channels
+        std = data.std if normalize else [1.0] * channels
+    inside = (channels, resolution, resolution) if resolution else data.image_shape
     network = create_network(
-        architecture,
-        image_shape=data.image_shape,
-        num_classes=data.num_classes,
-        mean=data.mean if normalize else [0.0] * channels,
-        std=data.std if normalize else [1.0] * channels,
+        architecture, image_shape=inside, num_classes=data.num_classes, mean=mean, std=std
     )
+    network.resolution = resolution
     return network.to(device)

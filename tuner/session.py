@@ -65,7 +65,7 @@ class Session:
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
         check_space(self.study)
-        check_teachers(self.study, self.directory.teachers)
+        check_teachers(self.study)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
         with self.directory.lock(), self.usage:
@@ -124,7 +124,7 @@ class Session:
             for name, teacher in teachers.items():
                 self._console.print(
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
-                    f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name})"
+                    f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name}, {teacher.origin})"
                 )
             files = TrialFiles(self.directory)
             watchers: list[Watcher] = [files, tracker] if tracker else [files]

@@ -114,6 +114,7 @@ def test_a_teacher_within_its_tolerance_is_accepted(from_file, tmp_path):
 def test_another_file_at_the_same_path_is_another_teacher(from_file, tmp_path):
     config = from_file()
     before = teacher_path(config, tmp_path)
-    torch.save({"conv": torch.zeros(1)}, config.teacher.checkpoint)
+    other = build_network(config, "small_resnet6", True)
+    torch.save(other.model.state_dict(), config.teacher.checkpoint)
 
     assert teacher_path(config, tmp_path) != before

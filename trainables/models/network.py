@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -41,11 +42,19 @@ class Network(nn.Module):
         # not persistent: a checkpoint holds what was trained, the config holds the normalisation
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.resolution: int | None = None
+        """Pixels of the side to which images are resized inside; None leaves them as they are."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(batch, classes)`` of images ``(batch, channels, height, width)`` in [0, 1]."""
-        logits: Tensor = self.model((images - self.mean) / self.std)
+        logits: Tensor = self.model(self._standardised(images))
         return logits
+
+    def _standardised(self, images: Tensor) -> Tensor:
+        if self.resolution is not None:
+            size = (self.resolution, self.resolution)
+            images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        return (images - self.mean) / self.std
 
     def outputs(self, images: Tensor, layers: Sequence[int] = ()) -> Output:
         """Logits and feature maps from one pass.
@@ -62,7 +71,7 @@ class Network(nn.Module):
         in_depth_order = sorted(set(layers))
         try:
             final, maps = self.model.forward_intermediates(
-                (images - self.mean) / self.std, indices=in_depth_order, output_fmt="NCHW"
+                self._standardised(images), indices=in_depth_order, output_fmt="NCHW"
             )
         except AssertionError as error:  # timm's own check of the indices
             name = type(self.model).__name__
