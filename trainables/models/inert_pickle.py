@@ -33,6 +33,9 @@ class Inert(metaclass=_InertType):
     it) gives this class again, and leaves it as it is.
     """
 
+    dump_patches = False
+    """PyTorch asks whether to write down how the source of a module in an old file differs."""
+
     def __new__(cls, *_: object, **__: object) -> Any:
         """The class itself."""
         return cls
