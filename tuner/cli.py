@@ -54,7 +54,7 @@ def run(
     config = load_for_run(study, trials=trials, tracking_uri=tracking_uri)
     place = StudyDirectory(directory or Path("runs") / config.name)
     if dry_run:
-        preview(config, console)
+        preview(config, place, console)
     else:
         run_and_show(config, place, console, address)
 

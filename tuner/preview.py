@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trainables.alignments import ALIGNMENTS
+from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.proposals import Proposal, check_space
 from tuner.proposer import Proposer
@@ -20,14 +21,14 @@ from tuner.warm_start import load_earlier
 SHOWN = 12
 
 
-def preview(study: StudyConfig, console: Console) -> None:
+def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> None:
     """Print the resolved study and the first trials it would run; neither Ray nor disk is touched.
 
     Raises:
         ValueError: if the study would be refused.
     """
     check_space(study)
-    check_teachers(study)
+    check_teachers(study, directory.teachers)
     shown = min(SHOWN, study.trials)
     proposals = list(first_proposals(study, shown))  # before anything is printed: it may refuse
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -14,7 +14,7 @@ from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
-from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher
+from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
 from tuner.directory import StudyDirectory
 from tuner.progress import Progress, ProgressCallback
@@ -36,14 +36,15 @@ def teachers_to_prepare(study: StudyConfig) -> dict[str, TrialConfig]:
     }
 
 
-def check_teachers(study: StudyConfig) -> None:
+def check_teachers(study: StudyConfig, directory: Path) -> None:
     """See that every checkpoint named can be read and fits the data, before anything starts.
 
     Raises:
         ValueError: naming the first that cannot.
     """
     for config in teachers_to_prepare(study).values():
-        check_teacher(config)
+        if not teacher_path(config, directory).is_file():  # what is there was checked before
+            check_teacher(config)
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class Session:
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
         check_space(self.study)
-        check_teachers(self.study)
+        check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
         with self.directory.lock(), self.usage:
