@@ -5,6 +5,7 @@ import torch
 from trainables.config import TrialConfig
 from trainables.data import load_data
 from trainables.models import Network, create_network
+from trainables.models.fitting import published_model
 from trainables.models.normalization import ChannelStatistics
 
 
@@ -28,6 +29,7 @@ def build_network(
     normalize: bool | ChannelStatistics,
     *,
     resolution: int | None = None,
+    published: bool = False,
 ) -> Network:
     """An untrained network for the config's data, on its device.
 
@@ -36,6 +38,8 @@ def build_network(
         architecture: a known name.
         normalize: whether images are standardised by the training images' statistics, or others.
         resolution: pixels of the side to which images are resized inside; None: the data's own.
+        published: compute what the architecture's authors do, as their weights need it, whatever
+            else is done to fit an architecture to small images.
 
     Raises:
         ValueError: if the statistics are of another number of channels.
@@ -49,8 +53,12 @@ def build_network(
         mean = data.mean if normalize else [0.0] * channels
         std = data.std if normalize else [1.0] * channels
     inside = (channels, resolution, resolution) if resolution else data.image_shape
-    network = create_network(
-        architecture, image_shape=inside, num_classes=data.num_classes, mean=mean, std=std
-    )
+    if published:
+        model = published_model(architecture, image_shape=inside, num_classes=data.num_classes)
+        network = Network(model, mean, std)
+    else:
+        network = create_network(
+            architecture, image_shape=inside, num_classes=data.num_classes, mean=mean, std=std
+        )
     network.resolution = resolution
     return network.to(device)

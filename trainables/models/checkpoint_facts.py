@@ -34,6 +34,10 @@ class CheckpointFacts(NamedTuple):
     """What the code of its layout does outside the weights."""
     data: str | None
     """Name of the data set; only our own files say it."""
+    resolution: int | None
+    """To which images are resized inside; only our own files say it."""
+    ours: bool
+    """Whether it was trained here, in a network that was fitted to its images."""
 
 
 def checkpoint_facts(path: Path, architecture: str | None = None) -> CheckpointFacts:
@@ -65,7 +69,8 @@ def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> C
             f"checkpoint {path} is of an architecture that its keys do not tell (first: "
             f"{next(iter(weights))}); name it with architecture"
         )
-    if differing := difference(name, translated(weights)):
+    fits = name == own.get("architecture")  # as we fitted it to its images
+    if not fits and (differing := difference(name, translated(weights))):
         raise ValueError(f"{not_of(path, name, weights)}: {differing}")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -80,6 +85,8 @@ def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> C
         own.get("normalization", normalization),
         found.normalization,
         own.get("data"),
+        own.get("resolution"),
+        bool(own) and not own["published"],
     )
 
 
@@ -96,4 +103,6 @@ def _ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         "architecture": student["architecture"],
         "normalization": standardising,
         "data": config["data"]["name"],
+        "resolution": teacher.get("resolution"),
+        "published": teacher.get("published", False),
     }

@@ -1,10 +1,12 @@
 """Whether weights are those of an architecture, and of what images and classes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import timm
 import torch
+from torch import nn
 
-from trainables.models.factory import check_architecture, create_network
+from trainables.models.factory import check_architecture
 from trainables.models.wrapping import Weights
 
 HEADS = ("fc", "linear", "logits", "head", "head.fc", "classifier")
@@ -78,14 +80,29 @@ def difference(architecture: str, weights: Weights) -> Difference:
     Raises:
         ValueError: for an unknown architecture.
     """
-    check_architecture(architecture)
-    channels, side = channels_of(weights) or 3, image_size_of(weights) or 224
+    side = image_size_of(weights) or 224
     with torch.device("meta"):
-        network = create_network(
+        model = published_model(
             architecture,
-            image_shape=(channels, side, side),
+            image_shape=(channels_of(weights) or 3, side, side),
             num_classes=num_classes_of(weights) or 1000,
-            mean=[0.0] * channels,
-            std=[1.0] * channels,
         )
-    return compare(network.model.state_dict(), weights)
+    return compare(model.state_dict(), weights)
+
+
+def published_model(
+    architecture: str, *, image_shape: tuple[int, int, int], num_classes: int
+) -> nn.Module:
+    """An untrained model that computes what its authors' does, on images of any size.
+
+    Raises:
+        ValueError: for an unknown architecture.
+    """
+    check_architecture(architecture)
+    settings: dict[str, Any] = {"in_chans": image_shape[0], "num_classes": num_classes}
+    model: nn.Module
+    try:  # transformers must know the size of the image, convolutional networks do not take it
+        model = timm.create_model(architecture, img_size=image_shape[1], **settings)
+    except TypeError:
+        model = timm.create_model(architecture, **settings)
+    return model

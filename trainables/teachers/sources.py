@@ -22,6 +22,11 @@ class Source(NamedTuple):
     file: CheckpointFacts | None
     """None for a teacher that is trained here."""
 
+    @property
+    def published(self) -> bool:
+        """Whether it must compute what others' code does."""
+        return self.file is not None and not self.file.ours
+
     def as_trial(self, config: TrialConfig) -> TrialConfig:
         """The training run that this teacher stands for, for a trial's data and threat model."""
         teacher = teacher_of(config)
@@ -57,7 +62,8 @@ def settle(config: TrialConfig) -> Source:
         path = file_of(teacher.name, teachers_folder(config.data.root))
     named = None if teacher.architecture == AUTO else teacher.architecture
     facts = checkpoint_facts(path, named)
-    return Source(facts.architecture, _standardising(teacher, facts), teacher.resolution, facts)
+    resolution = teacher.resolution or facts.resolution
+    return Source(facts.architecture, _standardising(teacher, facts), resolution, facts)
 
 
 def _standardising(teacher: TeacherConfig, facts: CheckpointFacts) -> Standardising:
@@ -123,6 +129,7 @@ def network_from_file(config: TrialConfig) -> Network:
         source.architecture,
         as_normalize(source.standardising),
         resolution=source.resolution,
+        published=source.published,
     )
     load_weights(network, source.file.path, source.architecture)
     return network

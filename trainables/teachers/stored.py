@@ -44,6 +44,7 @@ def description(source: Source) -> dict[str, Any]:
             if isinstance(standardising, str)
             else standardising.model_dump(mode="json"),
             "resolution": source.resolution,
+            "published": source.published,
             "layout": source.file.layout,
             "sha256": source.file.sha256,
         }
@@ -92,6 +93,7 @@ def _single(path: Path, content: Mapping[str, Any], config: TrialConfig) -> Netw
         student["architecture"],
         as_normalize(standardising),
         resolution=teacher.get("resolution"),
+        published=teacher.get("published", False),
     )
     load_weights(network, path, student["architecture"])
     return network
