@@ -28,6 +28,9 @@ def list_teachers(
         console.print_json(data=[row(name, entry, place) for name, entry in known.items()])
         return
     console.print(table(known, place))
+    for entry in known.values():
+        if not (place / entry.file).is_file():
+            console.print(f"{entry.file}: get it from {entry.source}", soft_wrap=True)
     console.print(f"files belong in: {place}", soft_wrap=True)
 
 
@@ -46,12 +49,13 @@ def table(known: "dict[str, PublicTeacher]", folder: Path) -> "Table":
     """A line per teacher."""
     from rich.table import Table
 
-    shown = Table(box=None, header_style="bold")
-    for column in ("name", "architecture", "data", "threat"):
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    shown.add_column("name", no_wrap=True)
+    for column in ("architecture", "data", "threat"):
         shown.add_column(column, overflow="fold")
-    for column in ("clean", "AA", "params"):
+    for column in ("clean", "AA", "size"):
         shown.add_column(column, justify="right", no_wrap=True)
-    shown.add_column("file", overflow="fold")
+    shown.add_column("here", no_wrap=True)
     for name, entry in known.items():
         size, present = entry.millions_of_parameters, (folder / entry.file).is_file()
         shown.add_row(
@@ -61,7 +65,7 @@ def table(known: "dict[str, PublicTeacher]", folder: Path) -> "Table":
             entry.threat,
             f"{100 * entry.clean_accuracy:.2f}",
             f"{100 * entry.autoattack_accuracy:.2f}",
-            f"{size:.1f}M" if size else "–",
-            "present" if present else f"{entry.file} from {entry.source}",
+            f"{size:.3g}M" if size else "–",
+            "yes" if present else "no",
         )
     return shown
