@@ -49,7 +49,7 @@ def table(known: "dict[str, PublicTeacher]", folder: Path) -> "Table":
     """A line per teacher."""
     from rich.table import Table
 
-    shown = Table(box=None, header_style="bold", pad_edge=False)
+    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("name", no_wrap=True)
     for column in ("architecture", "data", "threat"):
         shown.add_column(column, overflow="fold")

@@ -83,36 +83,42 @@ def refuse_other_data(config: TrialConfig, source: Source) -> None:
     Raises:
         ValueError: if it is of another data set, number of classes, channels or image size.
     """
-    facts = source.file
+    facts, name = source.file, config.data.name
     if facts is None:
         return
+    if facts.data not in {None, name}:
+        raise ValueError(
+            f"teacher {facts.path} was trained on {facts.data!r}, but data is {name!r}; name a "
+            "teacher of the same data"
+        )
     data = load_data(config.data, pick_device(config.hardware.device))
     channels, height, width = data.image_shape
-    inside = source.resolution or height
-    name = repr(config.data.name)
-    told = {
-        "data set": (facts.data, config.data.name, "name a teacher of the same data"),
-        "classes": (facts.num_classes, data.num_classes, "name a teacher of the same data"),
-        "channels": (facts.channels, channels, "name a teacher of the same data"),
-        "image size": (
-            facts.image_size,
-            inside,
-            f"set the teacher's resolution to {facts.image_size}",
-        ),
-    }
-    for what, (theirs, ours, advice) in told.items():
-        if theirs is not None and theirs != ours:
-            raise ValueError(
-                f"teacher {facts.path} is of another {what} than data {name}: its {what} is "
-                f"{theirs!r}, that of the data is {ours!r}; {advice}"
-            )
+    other = "name a teacher of the same data"
+    for what, values in {
+        "classes": (facts.num_classes, data.num_classes),
+        "channels": (facts.channels, channels),
+    }.items():
+        _refuse_other(facts, what, values, f"data {name!r}; {other}")
     if source.resolution and height != width:
         raise ValueError(
-            f"resolution needs square images, got {height}x{width} pixels of data {name}; "
-            "leave resolution out"
+            f"resolution needs square images, but those of data {name!r} have {width}x{height} "
+            f"pixels, got {source.resolution}; leave resolution out"
         )
+    seen = f"resolution {source.resolution}" if source.resolution else f"data {name!r}"
+    sides, advice = (facts.image_size, source.resolution or height), "set the teacher's resolution"
+    _refuse_other(facts, "pixels a side", sides, f"{seen}; {advice} to {facts.image_size}")
     if isinstance(source.standardising, ChannelStatistics):
         source.standardising.of_channels(channels)
+
+
+def _refuse_other(
+    facts: CheckpointFacts, what: str, values: tuple[int | None, int], rest: str
+) -> None:
+    theirs, ours = values
+    if theirs is not None and theirs != ours:
+        raise ValueError(
+            f"teacher {facts.path} is made for {theirs} {what}, not for the {ours} of {rest}"
+        )
 
 
 def network_from_file(config: TrialConfig) -> Network:
