@@ -56,10 +56,11 @@ def settle(config: TrialConfig) -> Source:
     if not teacher.from_file:
         standardising: Standardising = "none" if teacher.normalization == "none" else "data"
         return Source(teacher.architecture, standardising, None, None)
-    path = teacher.checkpoint
-    if path is None:
+    if teacher.checkpoint is None:
         assert teacher.name is not None
         path = file_of(teacher.name, teachers_folder(config.data.root))
+    else:
+        path = teacher.checkpoint.expanduser()
     named = None if teacher.architecture == AUTO else teacher.architecture
     facts = checkpoint_facts(path, named)
     resolution = teacher.resolution or facts.resolution
