@@ -92,7 +92,7 @@ def run(config: TrialConfig) -> Row:
     kinds = ("teacher", "clean_teacher")
     named = {kind: getattr(config, kind, None) for kind in kinds}
     networks = {
-        kind: build_network(config, teacher.architecture, teacher.normalize)
+        kind: build_network(config, teacher.architecture, teacher.normalization != "none")
         for kind, teacher in named.items()
         if teacher is not None
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,6 +24,9 @@ from trainables.hardware import HardwareConfig
 from trainables.methods import METHODS, Method
 from trainables.models import check_architecture, check_pretrained
 from trainables.optimizer import OptimizerConfig as OptimizerConfig
+from trainables.teacher_config import CleanTeacherConfig as CleanTeacherConfig
+from trainables.teacher_config import TeacherConfig as TeacherConfig
+from trainables.teacher_registry import public_teacher
 from trainables.threat import ThreatModel
 from trainables.validation import ValidationConfig as ValidationConfig
 from trainables.weight_averaging import AveragingConfig
@@ -66,53 +69,6 @@ class StudentConfig(Frozen):
                     f"({self.checkpoint}); remove one"
                 )
         return self
-
-
-class TeacherTraining(Frozen):
-    """How a teacher is trained here when it comes without a checkpoint."""
-
-    method: Literal["adversarial_training", "standard"] = Field(
-        "adversarial_training", description="with or without attack"
-    )
-    epochs: int = Field(200, ge=1, description="passes over the training images")
-    attack: AttackConfig = AttackConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    epsilon_warmup: float = Field(0.0, ge=0, le=1, description="as of a trial")
-    batch_size: int = Field(128, ge=2, description="images per step")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
-    seed: int = Field(0, ge=0, description="of weights, order and attack")
-
-
-class TeacherConfig(StudentConfig):
-    """Who teaches: weights from a file, or trained once under the trial's data and threat model."""
-
-    checkpoint: Path | None = Field(
-        None, description="weights as .pt/.pth (loaded without executing code) or .safetensors"
-    )
-    clean_accuracy: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="accuracy on the validation split that the file's source promises",
-    )
-    tolerance: float = Field(
-        0.015, gt=0, le=1, description="how far the measured accuracy may be from the promise"
-    )
-    training: TeacherTraining = TeacherTraining()
-
-
-class CleanTeacherTraining(TeacherTraining):
-    """How a second teacher is trained here: without attack unless said otherwise."""
-
-    method: Literal["adversarial_training", "standard"] = Field(
-        "standard", description="with or without attack"
-    )
-
-
-class CleanTeacherConfig(TeacherConfig):
-    """Who teaches clean images (MTARD, IAD-II): accurate, not robust."""
-
-    training: CleanTeacherTraining = CleanTeacherTraining()
 
 
 DEFAULT_METHOD = "adversarial_training"
@@ -201,6 +157,25 @@ class TrialConfig(Frozen):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _teachers_fit_data_and_terms(self) -> Self:
+        for teacher in filter(None, (self.teacher, self.clean_teacher)):
+            for one in teacher.each():
+                entry = public_teacher(one.name) if one.name else None
+                if entry and entry.data != self.data.name:
+                    raise ValueError(
+                        f"teacher {one.name!r} was trained on {entry.data!r}, but data is "
+                        f"{self.data.name!r}; name a teacher of the same data set"
+                    )
+        tapping = [name for name, term in self.alignments.active().items() if term.layers]
+        if tapping and self.teacher is not None and self.teacher.members:
+            raise ValueError(
+                f"alignments.{tapping[0]} compares feature maps, but the teacher is an ensemble, "
+                "which has logits only; name a single teacher, or set its source to logits or "
+                "probabilities"
+            )
+        return self
+
     @property
     def method_name(self) -> str:
         """The method's name in ``METHODS``."""
@@ -224,7 +199,8 @@ class TrialConfig(Frozen):
             data=self.data.model_copy(update={"batch_size": training.batch_size}),
             threat=self.threat,
             student=StudentConfig(
-                architecture=self.teacher.architecture, normalize=self.teacher.normalize
+                architecture=self.teacher.architecture,
+                normalize=self.teacher.normalization != "none",
             ),
             method=METHODS[training.method](label_smoothing=training.label_smoothing),
             # complete, so that the recipe's own values stand and not a method's conventions

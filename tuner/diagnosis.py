@@ -18,9 +18,9 @@ from trainables.diagnostics.taylor import taylor_remainder_ratio
 from trainables.distillation import VALIDATION_SEED, build_network
 from trainables.hardware import pick_device
 from trainables.models import Network
-from trainables.models.checkpoints import load_weights, read_checkpoint
+from trainables.models.checkpoints import read_checkpoint
 from trainables.smoothing import Certificates, SmoothingConfig, certify
-from trainables.teachers import teacher_path
+from trainables.teachers import network_from_file, prepared_network, teacher_path
 
 FACTORS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 """Radii as factors of the threat's epsilon, unless others are asked for."""
@@ -153,12 +153,15 @@ def find_teacher(student: Student, request: Request) -> tuple[str, Network] | No
                 f"{student.config.data.name!r}; name a teacher of the same data"
             )
         return other.config.student.architecture, other.network
-    if student.config.teacher is None:
+    teacher = student.config.teacher
+    if teacher is None:
         raise ValueError(
             f"{path} holds weights alone, and the student's config names no teacher architecture; "
             "name the checkpoint of a run that was trained here"
         )
-    return _with_weights(student, path)
+    named = teacher.model_copy(update={"checkpoint": path})
+    config = student.config.model_copy(update={"teacher": named})
+    return teacher.label, network_from_file(config).eval().requires_grad_(False)
 
 
 def _configured(student: Student, teachers: Path | None) -> tuple[str, Network] | None:
@@ -173,21 +176,13 @@ def _configured(student: Student, teachers: Path | None) -> tuple[str, Network] 
             f"the student's teacher {paths[0].name} is not in {looked}; name its folder with "
             "--teachers, another checkpoint with --teacher, or --teacher none"
         )
-    return _with_weights(student, path)
+    return student.config.teacher.label, prepared_network(path, student.config)
 
 
 def _folders(path: Path) -> list[Path]:
     """Folders of teachers beside the checkpoint's study or run, then the default one."""
     around = [parent / "teachers" for parent in path.resolve().parents]
     return [*(folder for folder in around if folder.is_dir()), Path("runs/teachers")]
-
-
-def _with_weights(student: Student, path: Path) -> tuple[str, Network]:
-    teacher = student.config.teacher
-    assert teacher is not None
-    network = build_network(student.config, teacher.architecture, teacher.normalize)
-    load_weights(network, path, teacher.architecture)
-    return teacher.architecture, network.eval().requires_grad_(False)
 
 
 def measure(student: Student, request: Request) -> Diagnosis:

@@ -12,6 +12,7 @@ from trainables.config import TrialConfig
 from trainables.distillation import build_network
 from trainables.models import Network
 from trainables.models.checkpoints import load_weights, read_checkpoint
+from trainables.teachers import prepared_network
 from tuner.explain import explain
 from tuner.study_file import load_trial
 
@@ -72,6 +73,11 @@ def find_target(place: Path, foreign: Foreign) -> Target:
         return _from_config(place, foreign)
     path = _in_folder(place) if place.is_dir() else place
     state = read_checkpoint(path)
+    if "members" in state:
+        raise ValueError(
+            f"{path} is an ensemble of teachers; evaluate them one by one: "
+            f"{', '.join(state['members'])}"
+        )
     if "config" in state:
         if foreign.given():
             raise ValueError(
@@ -110,11 +116,11 @@ def _from_config(place: Path, foreign: Foreign) -> Target:
 
 
 def _ours(path: Path, state: Mapping[str, Any], config: TrialConfig) -> Target:
-    network = _build(config)
     weights = state.get("result", state.get("student"))
-    if weights is None:  # a prepared teacher
-        load_weights(network, path, config.student.architecture)
+    if weights is None:
+        network = prepared_network(path, _on_this_machine(config))
     else:
+        network = _build(config)
         network.load_state_dict(weights)
     epoch = state.get("epoch", config.epochs)
     unfinished = epoch < config.epochs and "result" not in state
@@ -151,8 +157,13 @@ def _validated(content: Any, path: Path) -> TrialConfig:
 
 
 def _build(config: TrialConfig) -> Network:
-    """On the config's device; on the CPU if the GPU that it was trained on is not here."""
-    if config.hardware.device == "cuda":
-        hardware = config.hardware.model_copy(update={"device": "auto"})
-        config = config.model_copy(update={"hardware": hardware})
+    config = _on_this_machine(config)
     return build_network(config, config.student.architecture, config.student.normalize)
+
+
+def _on_this_machine(config: TrialConfig) -> TrialConfig:
+    """On the config's device; on the CPU if the GPU that it was trained on is not here."""
+    if config.hardware.device != "cuda":
+        return config
+    hardware = config.hardware.model_copy(update={"device": "auto"})
+    return config.model_copy(update={"hardware": hardware})

@@ -83,7 +83,7 @@ def _asked(results: Results) -> str:
         {
             "objectives": ", ".join(objectives),
             "search space": study.search_space,
-            "teachers": _listed(f"{k} ({v.architecture})" for k, v in study.teachers.items()),
+            "teachers": _listed(f"{k} ({v.label})" for k, v in study.teachers.items()),
             "students": _listed(students),
             "data": f"{_listed(data)}; accuracies {images_sentence(results)}",
             "validation attack": attack_sentence(results),

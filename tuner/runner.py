@@ -14,7 +14,7 @@ from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
-from trainables.teachers import PreparedTeacher, prepare_teacher, teacher_path
+from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
 from tuner.directory import StudyDirectory
 from tuner.progress import Progress, ProgressCallback
@@ -37,13 +37,14 @@ def teachers_to_prepare(study: StudyConfig) -> dict[str, TrialConfig]:
 
 
 def check_teachers(study: StudyConfig, directory: Path) -> None:
-    """See that every checkpoint named can be read, before anything starts.
+    """See that every checkpoint named can be read and fits the data, before anything starts.
 
     Raises:
         ValueError: naming the first that cannot.
     """
     for config in teachers_to_prepare(study).values():
-        teacher_path(config, directory)
+        if not teacher_path(config, directory).is_file():  # what is there was checked before
+            check_teacher(config)
 
 
 @contextmanager

@@ -135,7 +135,7 @@ class Session:
             for name, teacher in teachers.items():
                 self._console.print(
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
-                    f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name})"
+                    f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name}, {teacher.origin})"
                 )
             files = TrialFiles(self.directory)
             watchers: list[Watcher] = [files, tracker] if tracker else [files]

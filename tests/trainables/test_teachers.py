@@ -1,9 +1,22 @@
+import hashlib
+import math
+
 import pytest
 import torch
+from torch.nn import functional as F
 
 from trainables.config import TrialConfig
-from trainables.distillation import build_network
-from trainables.teachers import load_teacher, prepare_teacher, teacher_path
+from trainables.distillation import Distillation, build_network
+from trainables.evaluation import clean_accuracy
+from trainables.models import create_network
+from trainables.models.fitting import published_model
+from trainables.teachers import (
+    check_teacher,
+    load_teacher,
+    load_teachers,
+    prepare_teacher,
+    teacher_path,
+)
 
 RECIPE = {
     "architecture": "small_resnet6",
@@ -114,6 +127,307 @@ def test_a_teacher_within_its_tolerance_is_accepted(from_file, tmp_path):
 def test_another_file_at_the_same_path_is_another_teacher(from_file, tmp_path):
     config = from_file()
     before = teacher_path(config, tmp_path)
-    torch.save({"conv": torch.zeros(1)}, config.teacher.checkpoint)
+    other = build_network(config, "small_resnet6", True)
+    torch.save(other.model.state_dict(), config.teacher.checkpoint)
 
     assert teacher_path(config, tmp_path) != before
+
+
+def test_a_prepared_file_says_where_it_came_from(from_file, tmp_path):
+    config = from_file()
+    expected = hashlib.sha256(config.teacher.checkpoint.read_bytes()).hexdigest()
+
+    prepared = prepare_teacher(config, tmp_path / "teachers")
+
+    assert (prepared.layout, prepared.sha256) == ("small ResNet", expected)
+    assert prepared.origin == f"from a file in the layout small ResNet, sha256 {expected[:16]}"
+    assert torch.load(prepared.path)["teacher"]["sha256"] == expected
+
+
+def test_a_teacher_of_ours_has_no_other_origin(taught, tmp_path):
+    assert prepare_teacher(taught, tmp_path).origin == "trained here"
+
+
+def test_a_prepared_teacher_can_be_given_as_a_checkpoint(taught, trial, tmp_path):
+    first = prepare_teacher(taught, tmp_path / "a")
+    again = trial(teacher={"architecture": "auto", "checkpoint": first.path}, method={"name": "kd"})
+
+    second = prepare_teacher(again, tmp_path / "b")
+
+    assert second.layout == "ours, small ResNet"
+    assert second[1:3] == first[1:3]
+
+
+def test_the_architecture_is_told_by_the_file(from_file, trial, tmp_path):
+    named = from_file()
+    unnamed = trial(
+        teacher={"architecture": "auto", "checkpoint": named.teacher.checkpoint},
+        method={"name": "kd"},
+    )
+
+    assert teacher_path(unnamed, tmp_path) == teacher_path(named, tmp_path)
+
+
+def file_of(network, folder, **extra):
+    path = folder / "public.pt"
+    torch.save({"state_dict": {**network.model.state_dict(), **extra}}, path)
+    return path
+
+
+STATISTICS = {"mu": torch.full((1, 1, 1, 1), 0.3), "sigma": torch.full((1, 1, 1, 1), 0.4)}
+BROUGHT = {"mean": [0.3], "std": [0.4]}
+
+
+@pytest.fixture
+def statistics_of(network, trial, tmp_path):
+    """``statistics_of(normalization, **extra)``: mean and std that a loaded teacher works with."""
+
+    def create(normalization, architecture="small_resnet6", **extra):
+        path = file_of(network(architecture), tmp_path, **extra)
+        teacher = {"architecture": "auto", "checkpoint": path, "normalization": normalization}
+        loaded = load_teacher(trial(teacher=teacher, method={"name": "kd"}), tmp_path / "teachers")
+        return [loaded.mean.item(), loaded.std.item()]
+
+    return create
+
+
+def test_a_normalisation_that_the_file_brings_is_taken(statistics_of):
+    assert statistics_of("auto", **STATISTICS) == pytest.approx([0.3, 0.4])
+
+
+def test_a_file_that_brings_none_is_standardised_as_the_data_is(statistics_of, digits):
+    assert statistics_of("auto") == pytest.approx([*digits.mean, *digits.std])
+
+
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [("none", [0, 1]), ({"mean": [0.1], "std": [0.2]}, [0.1, 0.2])],
+    ids=["none", "numbers"],
+)
+def test_what_is_said_is_done(statistics_of, normalization, expected):
+    assert statistics_of(normalization) == pytest.approx(expected)
+
+
+def test_another_normalisation_than_the_file_s_is_refused(statistics_of):
+    with pytest.raises(ValueError, match=r"standardises images by mean 0\.3, std 0\.4, but the ne"):
+        statistics_of("none", **STATISTICS)
+
+
+def test_a_broken_promise_says_which_normalisation_would_keep_it(trained, trial, tmp_path):
+    path = file_of(trained, tmp_path)
+    said = {"architecture": "auto", "checkpoint": path, "tolerance": 0.01}
+    right = prepare_teacher(trial(teacher=said, method={"name": "kd"}), tmp_path / "a")
+    wrong = {**said, "normalization": "none", "clean_accuracy": right.clean_accuracy}
+
+    with pytest.raises(ValueError, match=r"with normalization 'data' it reaches 0\.\d+$"):
+        prepare_teacher(trial(teacher=wrong, method={"name": "kd"}), tmp_path / "b")
+
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_promise_holds_for_a_teacher_that_was_prepared_without_one(from_file, tmp_path):
+    config = from_file()
+    promised = config.teacher.model_copy(update={"clean_accuracy": 0.99})
+    prepare_teacher(config, tmp_path / "teachers")
+
+    with pytest.raises(ValueError, match=r"promises 0\.990"):
+        prepare_teacher(config.model_copy(update={"teacher": promised}), tmp_path / "teachers")
+
+
+def test_a_published_accuracy_is_measured_on_test_images(trained, digits, trial, tmp_path):
+    teacher = {
+        "architecture": "auto",
+        "checkpoint": file_of(trained, tmp_path),
+        "clean_accuracy": clean_accuracy(trained, digits.test),
+        "promised_on": "test",
+        "tolerance": 1e-6,
+    }
+
+    prepared = prepare_teacher(trial(teacher=teacher, method={"name": "kd"}), tmp_path / "teachers")
+
+    measured = torch.load(prepared.path)["measured"]
+    assert measured["test_clean_accuracy"] == teacher["clean_accuracy"]
+    assert measured["clean_accuracy"] == prepared.clean_accuracy
+
+
+def at(architecture, side):
+    return create_network(
+        architecture, image_shape=(1, side, side), num_classes=10, mean=[0.0], std=[1.0]
+    ).eval()
+
+
+def test_a_teacher_may_look_at_another_resolution(digits, trial, tmp_path):
+    wide = at("small_resnet6", 16)
+    images = digits.test.images[:4].clone().requires_grad_()
+    teacher = {
+        "architecture": "auto",
+        "checkpoint": file_of(wide, tmp_path),
+        "normalization": "none",
+        "resolution": 16,
+    }
+
+    loaded = load_teacher(trial(teacher=teacher, method={"name": "kd"}), tmp_path / "teachers")
+
+    enlarged = F.interpolate(images, (16, 16), mode="bilinear", antialias=True)
+    torch.testing.assert_close(loaded(images), wide(enlarged), rtol=0, atol=1e-6)
+    (gradient,) = torch.autograd.grad(loaded(images).logsumexp(1).sum(), images)
+    (expected,) = torch.autograd.grad(wide(enlarged).logsumexp(1).sum(), images)
+    torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("term", ["covariance", "gram", "input_gradient"])
+def test_terms_cope_with_a_teacher_at_another_resolution(term, network, trial, tmp_path):
+    config = trial(
+        teacher={
+            "architecture": "auto",
+            "checkpoint": file_of(network(), tmp_path),
+            "resolution": 16,
+        },
+        alignments={term: True},
+        epochs=1,
+    )
+    distillation = Distillation.build(config, *load_teachers(config, tmp_path / "teachers"))
+
+    metrics = distillation.train_epoch()
+
+    assert metrics[f"train/{term}_loss"] > 0
+
+
+def test_position_moments_at_another_resolution_are_refused(network, trial, tmp_path):
+    config = trial(
+        teacher={
+            "architecture": "auto",
+            "checkpoint": file_of(network(), tmp_path),
+            "resolution": 16,
+        },
+        alignments={"gram": {"axis": "position"}},
+    )
+    teacher = load_teacher(config, tmp_path / "teachers")
+
+    with pytest.raises(ValueError, match="position moments need equally many positions"):
+        Distillation.build(config, teacher)
+
+
+def refused(settings, trial, tmp_path):
+    config = trial(**settings)
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # matched by the caller
+        check_teacher(config)
+    assert not list(tmp_path.glob("*.pt-*"))
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shape", "classes", "words"),
+    [
+        (
+            "small_resnet6",
+            (1, 8, 8),
+            100,
+            "is made for 100 classes, not for the 10 of data 'digits'; name a",
+        ),
+        ("small_resnet6", (3, 8, 8), 10, "is made for 3 channels, not for the 1 of data 'digits'"),
+        (
+            "vit_tiny_patch16_224",
+            (1, 32, 32),
+            10,
+            "32 pixels a side, not for the 8 of data 'digits'; set the teacher's resolution to 32",
+        ),
+    ],
+)
+def test_a_file_that_does_not_fit_the_data_is_refused_before_anything_is_trained(
+    architecture, shape, classes, words, trial, tmp_path
+):
+    model = published_model(architecture, image_shape=shape, num_classes=classes)
+    torch.save(model.state_dict(), tmp_path / "file.pt")
+    teacher = {"architecture": "auto", "checkpoint": tmp_path / "file.pt"}
+
+    sentence = refused({"teacher": teacher, "method": {"name": "kd"}}, trial, tmp_path)
+
+    assert words in sentence
+
+
+def test_a_teacher_of_ours_from_another_data_set_is_refused(taught, trial, tmp_path):
+    path = prepare_teacher(taught, tmp_path / "teachers").path
+    content = torch.load(path)
+    content["config"]["data"]["name"] = "glyphs"
+    torch.save(content, tmp_path / "file.pt")
+    teacher = {"architecture": "auto", "checkpoint": tmp_path / "file.pt"}
+
+    sentence = refused({"teacher": teacher, "method": {"name": "kd"}}, trial, tmp_path)
+
+    assert "was trained on 'glyphs', but data is 'digits'" in sentence
+
+
+def test_a_file_of_another_architecture_than_said_names_both(from_file, trial, tmp_path):
+    teacher = {
+        "architecture": "small_resnet8",
+        "checkpoint": from_file().teacher.checkpoint,
+    }
+
+    sentence = refused({"teacher": teacher, "method": {"name": "kd"}}, trial, tmp_path)
+
+    assert "is not of architecture 'small_resnet8'; by its keys it is 'small_resnet6'" in sentence
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3}, {"a": torch.zeros(2)}], ids=["empty", "unknown"])
+def test_a_file_of_nothing_we_know_is_refused(content, trial, tmp_path):
+    torch.save(content, tmp_path / "file.pt")
+    teacher = {"architecture": "auto", "checkpoint": tmp_path / "file.pt"}
+
+    sentence = refused({"teacher": teacher, "method": {"name": "kd"}}, trial, tmp_path)
+
+    assert "holds no weights" in sentence or "name it with architecture" in sentence
+
+
+MEMBERS = [RECIPE, {**RECIPE, "architecture": "wide_resnet_10_1"}]
+
+
+def test_an_ensemble_is_the_mean_of_its_members_probabilities(trial, digits, tmp_path):
+    config = trial(teacher={"members": MEMBERS, "architecture": "auto"}, method={"name": "kd"})
+    images = digits.test.images[:5]
+
+    teacher = load_teacher(config, tmp_path)
+
+    alone = [
+        load_teacher(trial(teacher=member, method={"name": "kd"}), tmp_path) for member in MEMBERS
+    ]
+    mean = torch.stack([one(images).softmax(1) for one in alone]).mean(0)
+    torch.testing.assert_close(teacher(images).softmax(1), mean)
+    torch.testing.assert_close(teacher(images), mean.log())
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("method", ["adaad", "mtard"])
+def test_a_method_learns_from_an_ensemble(method, trial, tmp_path):
+    config = trial(
+        teacher={"members": MEMBERS, "architecture": "auto"},
+        clean_teacher=RECIPE,
+        method={"name": method},
+        epochs=1,
+    )
+    distillation = Distillation.build(config, *load_teachers(config, tmp_path))
+
+    metrics = distillation.train_epoch()
+
+    assert math.isfinite(metrics["train/loss"])
+
+
+def test_the_gradient_goes_through_the_members(trial, digits, tmp_path):
+    config = trial(teacher={"members": MEMBERS, "architecture": "auto"}, method={"name": "kd"})
+    images = digits.test.images[:5].clone().requires_grad_()
+    teacher = load_teacher(config, tmp_path)
+
+    (gradient,) = torch.autograd.grad(teacher(images)[:, 0].sum(), images)
+
+    for member in teacher.model.members:
+        (own,) = torch.autograd.grad(member(images).log_softmax(1)[:, 0].sum(), images)
+        assert not torch.allclose(own, gradient)
+    assert gradient.abs().sum() > 0
+
+
+def test_an_ensemble_has_no_feature_maps(trial, digits, tmp_path):
+    config = trial(teacher={"members": MEMBERS, "architecture": "auto"}, method={"name": "kd"})
+    teacher = load_teacher(config, tmp_path)
+
+    with pytest.raises(ValueError, match="has logits but no feature maps; name a single teacher"):
+        teacher.outputs(digits.test.images[:2], (-1,))

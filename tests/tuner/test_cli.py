@@ -8,6 +8,7 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
+from trainables.models import create_network
 from tuner.cli import app
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
@@ -126,6 +127,21 @@ def test_a_truncated_teacher_checkpoint_is_refused(tuner, study_file, tmp_path):
     code, output = tuner("run", study_file(teachers=teacher(tmp_path / "teacher.pt")))
 
     assert (code, "truncated or not a checkpoint" in output) == (2, True)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "--dry-run"])
+def test_a_teacher_for_other_classes_is_refused(tuner, study_file, tmp_path, verb):
+    model = create_network(
+        "small_resnet8", image_shape=(1, 8, 8), num_classes=100, mean=[0.0], std=[1.0]
+    ).model
+    torch.save(model.state_dict(), tmp_path / "teacher.pt")
+    file = study_file(teachers={"file": {"checkpoint": str(tmp_path / "teacher.pt")}})
+
+    code, output = tuner("run", file, *([verb] if verb == "--dry-run" else []))
+
+    assert (code, output.count("\n")) == (2, 1)
+    assert "is made for 100 classes, not for the 10 of data 'digits'" in output
     assert not (tmp_path / "runs").exists()
 
 

@@ -252,6 +252,30 @@ def test_a_prepared_teacher_is_measured(evaluate, tmp_path, old):
     assert (path.parent / "evaluation" / path.stem / "robustness.json").is_file()
 
 
+def test_a_prepared_teacher_keeps_the_normalisation_of_its_file(evaluate, state, tmp_path):
+    weights = {key.removeprefix("model."): value for key, value in state["student"].items()}
+    statistics = {"mu": torch.full((1,), 0.3), "sigma": torch.full((1,), 0.4)}
+    torch.save({**weights, **statistics}, tmp_path / "public.pt")
+    settings = {"teacher": {"checkpoint": tmp_path / "public.pt"}, "method": {"name": "kd"}}
+    config = TrialConfig.model_validate({**TRIAL, **settings})
+    prepared = prepare_teacher(config, tmp_path / "teachers")
+
+    code, output = evaluate(prepared.path, "--split", "validation", "--no-gates")
+
+    assert code == 0, output
+    measured = accuracies(prepared.path.parent / "evaluation" / prepared.path.stem)
+    assert measured["clean", 0.0]["accuracy"] == pytest.approx(prepared.clean_accuracy)
+
+
+def test_an_ensemble_is_evaluated_by_its_members(evaluate, tmp_path):
+    torch.save({"members": ["a.pt", "b.pt"], "measured": {}}, tmp_path / "ensemble.pt")
+
+    code, output = evaluate(tmp_path / "ensemble.pt")
+
+    assert code == 2
+    assert "is an ensemble of teachers; evaluate them one by one: a.pt, b.pt" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -13,13 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from trainables.models.fitting import compare
+from trainables.models.inert_pickle import read_inert
+from trainables.models.layouts import facts_of, translated
 from trainables.models.network import Network
-
-CONTAINERS = ("result", "model_state_dict", "state_dict", "net", "model", "student")
-"""Keys under which checkpoints keep the weights; the first one present is taken."""
-
-PREFIXES = ("module.", "module.0.", "0.", "_orig_mod.", "model.")
-"""What wrappers put before every key; stripped only if all keys carry it."""
+from trainables.models.normalization import ChannelStatistics
+from trainables.models.wrapping import Weights, unwrap
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:
@@ -37,33 +36,19 @@ def save_atomically(state: Mapping[str, Any], path: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The dictionary in a .pt, .pth or .safetensors file, on the CPU.
+    """The dictionary in a .pt, .pth, .t7, .ckpt or .safetensors file, on the CPU.
+
+    Objects beside the tensors that only executing code could restore are left out.
 
     Raises:
-        ValueError: if the file is missing, truncated, no checkpoint, or a pickle that would execute
-            code.
+        ValueError: if the file is missing, truncated, no checkpoint, or holds no weights unless
+            code is executed.
     """
     if not path.is_file():
         raise ValueError(
             f"checkpoint {path} does not exist; give the path of a .pt, .pth or .safetensors file"
         )
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is odd about a bad file is said below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(_refused_pickle(path, error)) from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        SafetensorError,
-        zipfile.BadZipFile,
-        KeyError,
-    ) as error:
-        raise ValueError(_unreadable(path)) from error
+    content = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
     if not isinstance(content, dict):
         raise ValueError(
             f"checkpoint {path} must hold a dictionary of weights, got {type(content).__name__}"
@@ -71,15 +56,49 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def _refused_pickle(path: Path, error: Exception) -> str:
-    bare_pickle = path.read_bytes()[:1] == pickle.PROTO
-    if bare_pickle or "Unsupported global" in str(error) or "GLOBAL" in str(error):
-        return (
-            f"checkpoint {path} is refused: it is a pickle that would execute code on loading; "
-            "only plain tensors are allowed, so save it again with "
-            "torch.save(model.state_dict(), path)"
-        )
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(_unreadable(path)) from error
+
+
+def _torch_file(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a bad file is said below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        return _without_foreign_objects(path, error)
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
+        if "TorchScript" in str(error):
+            raise ValueError(_would_execute(path, "TorchScript")) from error
+        raise ValueError(_unreadable(path)) from error
+
+
+def _without_foreign_objects(path: Path, refusal: Exception) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content, foreign = read_inert(path)
+    except Exception as error:  # a broken or malicious pickle may raise anything
+        raise ValueError(_refused(path, refusal)) from error
+    if foreign and not (isinstance(content, dict) and unwrap(content).weights):
+        raise ValueError(_would_execute(path, foreign[0]))
+    return content
+
+
+def _refused(path: Path, error: Exception) -> str:
+    if path.read_bytes()[:1] == pickle.PROTO or "GLOBAL" in str(error):
+        return _would_execute(path, "a pickle")
     return _unreadable(path)
+
+
+def _would_execute(path: Path, what: str) -> str:
+    return (
+        f"checkpoint {path} is refused: its weights cannot be had unless it would execute code on "
+        f"loading ({what}); save it again with torch.save(model.state_dict(), path)"
+    )
 
 
 def _unreadable(path: Path) -> str:
@@ -89,42 +108,42 @@ def _unreadable(path: Path) -> str:
     )
 
 
-def weights_in(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+def weights_in(checkpoint: Mapping[str, Any]) -> Weights:
     """The state dict inside a checkpoint, without its container and its wrappers' prefixes."""
-    inner: Mapping[str, Any] = next(
-        (checkpoint[key] for key in CONTAINERS if isinstance(checkpoint.get(key), Mapping)),
-        checkpoint,
-    )
-    weights = {key: value for key, value in inner.items() if isinstance(value, Tensor)}
-    for prefix in PREFIXES:
-        if weights and all(key.startswith(prefix) for key in weights):
-            weights = {key.removeprefix(prefix): value for key, value in weights.items()}
-    return weights
+    return unwrap(checkpoint).weights
 
 
 def load_weights(network: Network, path: Path, architecture: str) -> None:
-    """Load a checkpoint into a network of the given architecture, strictly.
+    """Load a checkpoint in any layout into a network of the given architecture, strictly.
 
     Raises:
-        ValueError: see :func:`read_checkpoint`; also if the weights belong to another architecture.
+        ValueError: see :func:`read_checkpoint`; also if the weights belong to another architecture,
+            or the file standardises images by other statistics than the network.
     """
-    weights = weights_in(read_checkpoint(path))
-    expected = network.model.state_dict()
-    optional = {key for key in expected if key.endswith("num_batches_tracked")}
-    missing = sorted(expected.keys() - weights.keys() - optional)
-    unexpected = sorted(weights.keys() - expected.keys())
-    reshaped = sorted(
-        key for key in expected.keys() & weights.keys() if expected[key].shape != weights[key].shape
-    )
-    if missing or unexpected or reshaped:
-        raise ValueError(
-            f"checkpoint {path} is not of architecture {architecture!r}: "
-            f"{_difference('missing', missing)}, {_difference('unexpected', unexpected)}, "
-            f"{_difference('of another shape', reshaped)}; "
-            "name the architecture that the file was saved from"
-        )
+    unwrapped = unwrap(read_checkpoint(path))
+    weights, expected = translated(unwrapped.weights), network.model.state_dict()
+    if differing := compare(expected, weights):
+        raise ValueError(f"{not_of(path, architecture, unwrapped.weights)}: {differing}")
+    if unwrapped.normalization is not None:
+        _refuse_other_statistics(network, path, unwrapped.normalization)
     network.model.load_state_dict({**expected, **weights})
 
 
-def _difference(what: str, keys: list[str]) -> str:
-    return f"{len(keys)} keys {what}" + (f" (first: {keys[0]})" if keys else "")
+def _refuse_other_statistics(network: Network, path: Path, brought: ChannelStatistics) -> None:
+    ours = ChannelStatistics(
+        mean=tuple(network.mean.flatten().tolist()), std=tuple(network.std.flatten().tolist())
+    )
+    pairs = zip((ours.mean, ours.std), brought.of_channels(len(ours.mean)), strict=True)
+    if not all(torch.allclose(torch.tensor(a), torch.tensor(b), atol=1e-3) for a, b in pairs):
+        raise ValueError(
+            f"checkpoint {path} standardises images by {brought}, but the network by {ours}; "
+            "set a teacher's normalization to auto, which takes the file's"
+        )
+
+
+def not_of(path: Path, architecture: str, weights: Weights) -> str:
+    """That weights are not of an architecture, and what they seem to be."""
+    facts = facts_of(weights)
+    seems = f"; by its keys it is {facts.architecture!r}" if facts.architecture else ""
+    hint = "" if seems else "; name the architecture that the file was saved from"
+    return f"checkpoint {path} is not of architecture {architecture!r}{seems}{hint}"

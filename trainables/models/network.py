@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainables.models.taps import Layer, Tap, layer_of, logits_and_features
@@ -45,17 +46,25 @@ class Network(nn.Module):
         # not persistent: a checkpoint holds what was trained, the config holds the normalisation
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.resolution: int | None = None
+        """Pixels of the side to which images are resized inside; None leaves them as they are."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(batch, classes)`` of images ``(batch, channels, height, width)`` in [0, 1]."""
         with self._autocast():
-            logits: Tensor = self.model((images - self.mean) / self.std)
+            logits: Tensor = self.model(self._standardised(images))
         return logits
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.compute_type is None:
             return nullcontext()
         return torch.autocast(self.mean.device.type, self.compute_type)
+
+    def _standardised(self, images: Tensor) -> Tensor:
+        if self.resolution is not None:
+            size = (self.resolution, self.resolution)
+            images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        return (images - self.mean) / self.std
 
     def outputs(self, images: Tensor, layers: Sequence[Layer] = ()) -> Output:
         """Logits and feature maps from one pass.
@@ -71,9 +80,7 @@ class Network(nn.Module):
         if not layers:
             return Output(at_least_float32(self(images)), {})
         with self._autocast():
-            logits, features = logits_and_features(
-                self.model, (images - self.mean) / self.std, layers
-            )
+            logits, features = logits_and_features(self.model, self._standardised(images), layers)
         return Output(
             at_least_float32(logits),
             {layer: at_least_float32(feature) for layer, feature in features.items()},

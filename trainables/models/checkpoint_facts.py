@@ -1,0 +1,108 @@
+"""What a file says of itself, before any network is built."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from trainables.models.checkpoints import not_of, read_checkpoint
+from trainables.models.fitting import difference
+from trainables.models.layouts import facts_of, translated
+from trainables.models.normalization import ChannelStatistics
+from trainables.models.wrapping import unwrap
+
+Standardising = ChannelStatistics | Literal["data", "none"]
+"""By given statistics, by those of the training images, or not at all."""
+
+
+class CheckpointFacts(NamedTuple):
+    """A file of weights, described."""
+
+    path: Path
+    sha256: str
+    layout: str
+    """Whose layout it is, for people."""
+    architecture: str
+    num_classes: int | None
+    channels: int | None
+    image_size: int | None
+    """Pixels of a side, where weights tell it."""
+    normalization: Standardising | None
+    """What the file brings, or what we wrote into it."""
+    usual_normalization: ChannelStatistics | None
+    """What the code of its layout does outside the weights."""
+    data: str | None
+    """Name of the data set; only our own files say it."""
+    resolution: int | None
+    """To which images are resized inside; only our own files say it."""
+    ours: bool
+    """Whether it was trained here, in a network that was fitted to its images."""
+
+
+def checkpoint_facts(path: Path, architecture: str | None = None) -> CheckpointFacts:
+    """Describe a file; remembered until it changes.
+
+    Args:
+        path: of the checkpoint.
+        architecture: what it is said to be; None where its keys and shapes have to tell.
+
+    Raises:
+        ValueError: if it cannot be read, is of another architecture, or of none that we can tell.
+    """
+    if not path.is_file():
+        read_checkpoint(path)  # says so
+    status = path.stat()
+    return _facts(path, architecture, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=32)
+def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> CheckpointFacts:
+    checkpoint = read_checkpoint(path)
+    weights, normalization, _ = unwrap(checkpoint)
+    if not weights:
+        raise ValueError(f"checkpoint {path} holds no weights; give one that does")
+    found, own = facts_of(weights), _ours(checkpoint)
+    name = architecture or own.get("architecture") or found.architecture
+    if name is None:
+        raise ValueError(
+            f"checkpoint {path} is of an architecture that its keys do not tell (first: "
+            f"{next(iter(weights))}); name it with architecture"
+        )
+    fits = name == own.get("architecture")  # as we fitted it to its images
+    if not fits and (differing := difference(name, translated(weights))):
+        raise ValueError(f"{not_of(path, name, weights)}: {differing}")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return CheckpointFacts(
+        path,
+        digest,
+        f"ours, {found.layout}" if own else found.layout,
+        name,
+        found.num_classes,
+        found.channels,
+        found.image_size,
+        own.get("normalization", normalization),
+        found.normalization,
+        own.get("data"),
+        own.get("resolution"),
+        bool(own) and not own["published"],
+    )
+
+
+def _ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What we wrote into a file beside the weights; empty for the files of others."""
+    config = checkpoint.get("config")
+    if not isinstance(config, Mapping) or not {"student", "data"} <= config.keys():
+        return {}
+    student, teacher = config["student"], checkpoint.get("teacher", {})
+    standardising = teacher.get("normalization", "data" if student["normalize"] else "none")
+    if isinstance(standardising, Mapping):
+        standardising = ChannelStatistics.model_validate(standardising)
+    return {
+        "architecture": student["architecture"],
+        "normalization": standardising,
+        "data": config["data"]["name"],
+        "resolution": teacher.get("resolution"),
+        "published": teacher.get("published", False),
+    }

@@ -1,0 +1,69 @@
+"""Before a teacher is used, it reaches what its source promises."""
+
+from collections.abc import Iterator
+
+import torch
+
+from trainables.config import TeacherConfig
+from trainables.data import Data
+from trainables.evaluation import clean_accuracy
+from trainables.models import Network
+from trainables.models.normalization import KNOWN
+from trainables.splits import Split
+
+
+def refuse_other_than_promised(
+    teacher: TeacherConfig, measured: float, network: Network, data: Data
+) -> None:
+    """Compare the measured accuracy with the promise.
+
+    Args:
+        teacher: says what is promised, and how far the measured value may be from it.
+        measured: clean accuracy on :func:`promised_split`.
+        network: as it was measured; left with its normalisation.
+        data: that of the trial.
+
+    Raises:
+        ValueError: if it is too far off; says which normalisation would keep the promise.
+    """
+    promised = teacher.clean_accuracy
+    if promised is None or abs(measured - promised) <= teacher.tolerance:
+        return
+    better = [
+        f"with normalization {name!r} it reaches {reached:.3f}"
+        for name, reached in _with_other_normalizations(teacher, network, data)
+        if abs(reached - promised) <= teacher.tolerance
+    ]
+    raise ValueError(
+        f"teacher {teacher.checkpoint or teacher.label} reaches {measured:.3f} clean accuracy on "
+        f"the {teacher.promised_on} images, but clean_accuracy promises {promised:.3f} (tolerance "
+        f"{teacher.tolerance}); " + ("; ".join(better) or "check normalization and data")
+    )
+
+
+def promised_split(teacher: TeacherConfig, data: Data) -> Split:
+    """The images of the promise: of the test images, clean accuracy alone is ever measured."""
+    return data.test if teacher.promised_on == "test" else data.validation
+
+
+def promised_metric(teacher: TeacherConfig) -> str:
+    """The name under which its accuracy on those images is stored."""
+    return "test_clean_accuracy" if teacher.promised_on == "test" else "clean_accuracy"
+
+
+def _with_other_normalizations(
+    teacher: TeacherConfig, network: Network, data: Data
+) -> Iterator[tuple[str, float]]:
+    before = network.mean, network.std
+    channels = data.image_shape[0]
+    choices = {"data": (data.mean, data.std), "none": ([0.0] * channels, [1.0] * channels)}
+    if channels == 3:
+        choices |= {name: known.of_channels(3) for name, known in KNOWN.items()}
+    try:
+        for name, statistics in choices.items():
+            network.mean, network.std = (
+                torch.tensor(values).view(1, -1, 1, 1).to(before[0]) for values in statistics
+            )
+            yield name, clean_accuracy(network, promised_split(teacher, data))
+    finally:
+        network.mean, network.std = before
