@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -131,6 +132,7 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
     cuda = options.device == "cuda"
     return {
         "command": " ".join(["python -m benchmarks.speed", *sys.argv[1:]]),
+        "commit": commit(),
         "device": torch.cuda.get_device_name() if cuda else cpu_name(),
         "cores": os.cpu_count(),
         "threads": options.threads,
@@ -141,6 +143,13 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
         "rounds": options.rounds,
         "teacher": options.teacher,
     }
+
+
+def commit() -> str | None:
+    """None where the code lies without its history."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
 
 
 def cpu_name() -> str:
