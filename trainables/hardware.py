@@ -74,6 +74,14 @@ def machine(config: HardwareConfig) -> dict[str, str | int | bool]:
     return {**config.model_dump(), "chip": chip, "torch": str(torch.__version__)}
 
 
+def in_words(config: HardwareConfig) -> str:
+    """What this machine chooses: ``cpu, float32, channels_last, not compiled, 1 thread``."""
+    chosen = resolved(config)
+    compiled = "compiled" if chosen.compile else "not compiled"
+    threads = f"{chosen.threads} thread" + "s" * (chosen.threads > 1)
+    return ", ".join([chosen.device, chosen.precision, chosen.memory_format, compiled, threads])
+
+
 def memory_format(config: HardwareConfig) -> torch.memory_format:
     """PyTorch's name for a resolved config's layout."""
     formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

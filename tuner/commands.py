@@ -77,9 +77,11 @@ def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Co
 
 def train_config(config: Path, output: Path, teachers: Path, console: Console) -> None:
     """Train one student in this process."""
+    from trainables.hardware import in_words
     from trainables.single import train
 
     trial = load_trial(config)
+    console.print(f"hardware: {in_words(trial.hardware)}")
     write_yaml(output / "config.yaml", trial.model_dump(mode="json"))
     for epoch, metrics in train(trial, output / "checkpoint.pt", teachers):
         shown = ", ".join(f"{k.partition('/')[2]} {v:.4g}" for k, v in metrics.items())

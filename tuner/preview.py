@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trainables.alignments import ALIGNMENTS
+from trainables.hardware import in_words
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.proposals import Proposal, check_space
@@ -36,6 +37,7 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     proposals = list(first_proposals(study, shown))  # before anything is printed: it may refuse
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, soft_wrap=True)
+    console.print(f"hardware on this machine: {in_words(study.base.hardware)}")
     for line in describe_removed(students):
         console.print(line, soft_wrap=True)
     table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))

@@ -58,7 +58,11 @@ def size_of(options: argparse.Namespace) -> Size:
 
 
 def hardware_of(options: argparse.Namespace) -> dict[str, Any]:
-    return {"device": options.device, "threads": options.threads}
+    return {
+        "device": options.device,
+        "threads": options.threads,
+        "precision": options.precision,
+    }
 
 
 def run_memory(options: argparse.Namespace) -> Any:
@@ -136,6 +140,7 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if cuda else cpu_name(),
         "cores": os.cpu_count(),
         "threads": options.threads,
+        "precision": options.precision,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "batch": options.batch,
@@ -165,6 +170,7 @@ def arguments_of() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=1, help="steps per timing")
     parser.add_argument("--rounds", type=int, default=3, help="timings of everything")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU")
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--teacher", default="wide_resnet_34_10")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--students", nargs="+", default=list(STUDENTS))

@@ -8,7 +8,7 @@ from trainables.autoattack import AutoAttack, autoattack
 from trainables.compilation import compile_in_place
 from trainables.data import Split
 from trainables.distillation import Distillation, build_network
-from trainables.hardware import HardwareConfig, compute_type, resolved
+from trainables.hardware import HardwareConfig, compute_type, in_words, resolved
 from trainables.models import computing_in, create_network, frozen
 from trainables.threat import ThreatModel
 
@@ -26,6 +26,11 @@ def test_nothing_is_left_open_on_a_machine_without_a_gpu():
     assert config == HardwareConfig(
         device="cpu", precision="float32", memory_format="channels_last", compile=False
     )
+
+
+def test_the_choice_is_said_in_words():
+    assert in_words(HardwareConfig()) == "cpu, float32, channels_last, not compiled, 1 thread"
+    assert in_words(HardwareConfig(threads=2, compile=True)).endswith(", compiled, 2 threads")
 
 
 def test_what_is_written_down_stays():

@@ -60,6 +60,7 @@ def test_a_dry_run_shows_study_and_trials_and_writes_nothing(tuner, tmp_path):
 
     assert code == 0
     assert "epsilon: 0.2" in output
+    assert "hardware on this machine: cpu, float32" in output
     assert "paper" in output
     assert "plain KD" in output
     assert list(tmp_path.iterdir()) == []
