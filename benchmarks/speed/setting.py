@@ -15,7 +15,7 @@ from trainables.config import TrialConfig
 from trainables.data import batches
 from trainables.distillation import Distillation, build_network
 from trainables.hardware import compute_type
-from trainables.models import Network, computing_in, frozen, module_mode
+from trainables.models import Network, allow_double_backward, computing_in, frozen, module_mode
 from trainables.training import Networks, train_epoch
 
 CLASSES = 10
@@ -151,6 +151,8 @@ class PlainSetting:
             {**config.model_dump(mode="json"), "hardware": hardware}
         )
         self._student = build_network(plainly, plainly.student.architecture, normalize=True)
+        if "student_double" in METHODS[setting.method].passes:
+            allow_double_backward(self._student)  # fused attention has none
         teacher = setting.size.teacher
         self._teacher = build_network(plainly, teacher, normalize=True).eval().requires_grad_(False)
         self._optimizer = torch.optim.SGD(

@@ -24,8 +24,13 @@ def compare(
     rows = []
     for method in methods:
         for student in students:
-            rows.append(measured(method, student, size, hardware, rounds))
-            print(line(rows[-1]), flush=True)
+            try:
+                rows.append(measured(method, student, size, hardware, rounds))
+                print(line(rows[-1]), flush=True)
+            except (ValueError, RuntimeError) as error:  # the other rows are worth having
+                first_line = str(error).partition("\n")[0]
+                rows.append({"method": method, "student": student, "error": first_line})
+                print(f"{method:<14} {student:<12} FAILED: {first_line}", flush=True)
     return rows
 
 
