@@ -21,8 +21,8 @@ from trainables.models import (
     computing_in,
     require_double_backward,
 )
-from trainables.models.checkpoints import load_weights
 from trainables.networks import build_network as build_network
+from trainables.networks import build_student
 from trainables.optimizer import create_optimizer, learning_rate_factor
 from trainables.student_costs import student_costs
 from trainables.threat import ThreatModel
@@ -51,7 +51,7 @@ class Distillation:
         self.teacher, self.clean_teacher = _frozen(teacher), _frozen(clean_teacher)
         self.epoch = 0
         self.best = BestEpoch(keep_weights=config.early_stopping is not None)
-        self._build_student()
+        self.student = build_student(config)
         self._build_terms()
         self._build_optimizer()
 
@@ -83,14 +83,6 @@ class Distillation:
         torch.set_num_threads(config.hardware.threads)
         torch.manual_seed(config.seed)
         return cls(config, teacher, clean_teacher)
-
-    def _build_student(self) -> None:
-        student = self.config.student
-        self.student = build_network(
-            self.config, student.architecture, student.normalize, pretrained=student.pretrained
-        )
-        if student.checkpoint is not None:
-            load_weights(self.student, student.checkpoint, student.architecture)
 
     def _build_terms(self) -> None:
         config, alignments = self.config, self.config.alignments.active()
