@@ -218,6 +218,12 @@ class TrialConfig(Frozen):
         return self.model_copy(update={"teacher": self.clean_teacher})
 
 
+def identity(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a trial's numbers, of its dump: all but how images get to the device."""
+    data = {key: value for key, value in trial["data"].items() if key != "loading"}
+    return {**trial, "data": data}
+
+
 def override(base: TrialConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a trial: a complete base with overrides, which may name another method.
 

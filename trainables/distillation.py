@@ -10,7 +10,7 @@ from torch.optim.swa_utils import update_bn
 from trainables.alignments import Pair
 from trainables.allocator import keep_freed_memory
 from trainables.compilation import compile_in_place, uncompiled
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, identity
 from trainables.data import batches, load_data, num_batches
 from trainables.diagnostics.config import diagnose
 from trainables.early_stopping import BestEpoch
@@ -261,12 +261,12 @@ class Distillation:
         return copy.deepcopy(live)  # torch's state dicts change with the modules they come from
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state of the same config.
+        """Continue from a state of the same config; ``data.loading`` may be another.
 
         Raises:
             ValueError: if the state belongs to another config.
         """
-        if state["config"] != self.config.model_dump(mode="json"):
+        if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
             raise ValueError("this checkpoint belongs to another config and cannot be continued")
         self.student.load_state_dict(state["student"])
         self.modules.load_state_dict(state["modules"])
