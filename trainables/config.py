@@ -139,9 +139,10 @@ class TrialConfig(Frozen):
     def _batches_of_teachers_can_be_filled(self) -> Self:
         teachers = {"teacher": self.teacher, "clean_teacher": self.clean_teacher}
         for name, teacher in teachers.items():
-            if teacher is not None and teacher.checkpoint is None:
-                field = f"{name}.training.batch_size"
-                self.data.check_batch_size(field, teacher.training.batch_size)
+            for one in teacher.each() if teacher else ():
+                if not one.from_file:
+                    field = f"{name}.training.batch_size"
+                    self.data.check_batch_size(field, one.training.batch_size)
         return self
 
     @model_validator(mode="after")
@@ -215,6 +216,12 @@ class TrialConfig(Frozen):
     def clean_teacher_trial(self) -> "TrialConfig":
         """This trial with its second teacher in the place of the first."""
         return self.model_copy(update={"teacher": self.clean_teacher})
+
+
+def identity(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a trial's numbers, of its dump: all but how images get to the device."""
+    data = {key: value for key, value in trial["data"].items() if key != "loading"}
+    return {**trial, "data": data}
 
 
 def override(base: TrialConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:

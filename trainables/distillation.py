@@ -10,7 +10,7 @@ from torch.optim.swa_utils import update_bn
 from trainables.alignments import Pair
 from trainables.allocator import keep_freed_memory
 from trainables.compilation import compile_in_place, uncompiled
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, identity
 from trainables.data import batches, load_data, num_batches
 from trainables.diagnostics.config import diagnose
 from trainables.early_stopping import BestEpoch
@@ -21,8 +21,8 @@ from trainables.models import (
     computing_in,
     require_double_backward,
 )
-from trainables.models.checkpoints import load_weights
 from trainables.networks import build_network as build_network
+from trainables.networks import build_student
 from trainables.optimizer import create_optimizer, learning_rate_factor
 from trainables.student_costs import student_costs
 from trainables.threat import ThreatModel
@@ -51,7 +51,7 @@ class Distillation:
         self.teacher, self.clean_teacher = _frozen(teacher), _frozen(clean_teacher)
         self.epoch = 0
         self.best = BestEpoch(keep_weights=config.early_stopping is not None)
-        self._build_student()
+        self.student = build_student(config)
         self._build_terms()
         self._build_optimizer()
 
@@ -83,14 +83,6 @@ class Distillation:
         torch.set_num_threads(config.hardware.threads)
         torch.manual_seed(config.seed)
         return cls(config, teacher, clean_teacher)
-
-    def _build_student(self) -> None:
-        student = self.config.student
-        self.student = build_network(
-            self.config, student.architecture, student.normalize, pretrained=student.pretrained
-        )
-        if student.checkpoint is not None:
-            load_weights(self.student, student.checkpoint, student.architecture)
 
     def _build_terms(self) -> None:
         config, alignments = self.config, self.config.alignments.active()
@@ -269,12 +261,12 @@ class Distillation:
         return copy.deepcopy(live)  # torch's state dicts change with the modules they come from
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state of the same config.
+        """Continue from a state of the same config; ``data.loading`` may be another.
 
         Raises:
             ValueError: if the state belongs to another config.
         """
-        if state["config"] != self.config.model_dump(mode="json"):
+        if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
             raise ValueError("this checkpoint belongs to another config and cannot be continued")
         self.student.load_state_dict(state["student"])
         self.modules.load_state_dict(state["modules"])

@@ -4,6 +4,7 @@ from trainables.config import TrialConfig
 from trainables.data import load_data
 from trainables.hardware import memory_format, pick_device, resolved
 from trainables.models import Network, create_network
+from trainables.models.checkpoints import load_weights
 from trainables.models.fitting import published_model
 from trainables.models.normalization import ChannelStatistics
 
@@ -55,3 +56,18 @@ def build_network(
     network.resolution = resolution
     layout = memory_format(resolved(config.hardware))
     return network.to(device).to(memory_format=layout)
+
+
+def build_student(config: TrialConfig) -> Network:
+    """The student as it is before the first step: untrained, or with the weights that it begins by.
+
+    Raises:
+        ValueError: if the architecture does not work on the data, or the weights are others'.
+    """
+    student = config.student
+    network = build_network(
+        config, student.architecture, student.normalize, pretrained=student.pretrained
+    )
+    if student.checkpoint is not None:
+        load_weights(network, student.checkpoint, student.architecture)
+    return network

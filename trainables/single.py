@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from trainables.checking import check_trial
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
 from trainables.models.checkpoints import read_checkpoint, save_atomically
@@ -15,8 +16,10 @@ def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tup
     Goes on from ``checkpoint`` if it is there, and writes it after every epoch.
 
     Raises:
-        ValueError: if the checkpoint belongs to another config.
+        ValueError: if data, student or teacher cannot be had, or the checkpoint belongs to another
+            config.
     """
+    check_trial(config)  # a teacher may take hours
     distillation = Distillation.build(config, *load_teachers(config, teachers))
     if checkpoint.is_file():
         distillation.load_state_dict(read_checkpoint(checkpoint))

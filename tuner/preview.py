@@ -30,14 +30,15 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
         ValueError: if the study would be refused.
     """
     check_space(study)
-    check_teachers(study, directory.teachers)
     students = choose_students(study)
+    check_teachers(study, directory.teachers)
     study = narrowed(study, students)
     shown = min(SHOWN, study.trials)
-    proposals = list(first_proposals(study, shown))  # before anything is printed: it may refuse
+    # before anything is printed: both may refuse
+    proposals, hardware = list(first_proposals(study, shown)), in_words(study.base.hardware)
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, soft_wrap=True)
-    console.print(f"hardware on this machine: {in_words(study.base.hardware)}")
+    console.print(f"hardware on this machine: {hardware}")
     for line in describe_removed(students):
         console.print(line, soft_wrap=True)
     table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))

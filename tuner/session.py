@@ -66,9 +66,9 @@ class Session:
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
         check_space(self.study)
-        check_teachers(self.study, self.directory.teachers)
         if not self.directory.config.is_file():
             choose_students(self.study)  # what is refused leaves no directory behind
+        check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
         with self.directory.lock(), self.usage:

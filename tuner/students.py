@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import torch
 
 from search_spaces import explore
+from trainables.checking import check_data
 from trainables.config import TrialConfig
 from trainables.data import Data, load_data
 from trainables.hardware import pick_device
 from trainables.models import Cost, cost, latency_ms
 from trainables.models.adaptation import fit
+from trainables.networks import build_student
 from tuner.ledger import Ledger
 from tuner.proposals import ARCHITECTURE, students_of
 from tuner.quantities import count
@@ -39,13 +41,14 @@ def choose_students(study: StudyConfig) -> Students:
     """The architectures of the search space that work on the data and hold the limits.
 
     Raises:
-        ValueError: if one does not work on images of that size, or none holds the limits.
+        ValueError: if the data cannot be had, an architecture does not work on images of that size
+            or with the weights to begin with, or none holds the limits.
     """
     space = find_search_space(study.search_space)
     teachers = list(study.teachers)
     parameters = explore(space, ranges=study.ranges, fixed=study.fixed, teachers=teachers)
     names = students_of(study, parameters)
-    _refuse_too_large_for(study, names)
+    _refuse_what_does_not_fit(study, names)
     excess = {name: _excess(study, name) for name in names}
     removed = {name: why for name, why in excess.items() if why}
     kept = tuple(name for name in names if name not in removed)
@@ -80,10 +83,16 @@ def describe_removed(students: Students) -> list[str]:
     return [f"without {name}: {why}" for name, why in students.removed.items()]
 
 
-def _refuse_too_large_for(study: StudyConfig, names: list[str]) -> None:
-    shape = _data(study.base).image_shape
+def _refuse_what_does_not_fit(study: StudyConfig, names: list[str]) -> None:
+    base = study.base
+    for teacher in study.teachers.values() or [base.teacher]:
+        check_data(base.model_copy(update={"teacher": teacher}), torch.device("cpu"))
+    shape = _data(base).image_shape
     for name in names:
         fit(name, shape)
+        if base.student.checkpoint is not None:
+            student = base.student.model_copy(update={"architecture": name})
+            build_student(base.model_copy(update={"student": student}))
     for teacher in study.teachers.values():
         if teacher.checkpoint is None:
             fit(teacher.architecture, shape)

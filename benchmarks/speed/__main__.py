@@ -22,6 +22,7 @@ import torch
 from benchmarks.speed import accuracy, costs, optimisations, steps
 from benchmarks.speed.cases import METHODS, STUDENTS
 from benchmarks.speed.setting import Size
+from trainables.models import check_architecture
 
 SECTIONS = (
     "memory",
@@ -42,6 +43,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("a GPU is needed, but PyTorch sees none; --device cpu runs on the processor")
+    try:  # a wrong name would be found after an hour
+        for architecture in (*options.students, options.teacher):
+            check_architecture(architecture)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(options.threads)
     sections = options.sections or [n for n in SECTIONS if options.device == "cuda" or n != SLOW]
     result: dict[str, Any] = {"about": about(options)}

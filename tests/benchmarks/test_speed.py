@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks.speed import plain
+from benchmarks.speed.__main__ import main
 from benchmarks.speed.cases import METHODS
 from benchmarks.speed.floor import PASSES
 from benchmarks.speed.setting import Setting, Size
@@ -90,3 +91,12 @@ def test_one_command_writes_tables_and_json(tmp_path):
     assert [row["method"] for row in result["steps"]] == list(METHODS)
     assert result["about"]["batch"] == 2
     assert set(result) == {"about", "steps", "start", "validation", "arithmetic"}
+
+
+def test_a_wrong_name_is_refused_before_anything_is_timed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["speed", "--students", "wide_resnet_10_1", "nonsense"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "unknown architecture 'nonsense'" in capsys.readouterr().err

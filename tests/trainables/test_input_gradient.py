@@ -8,7 +8,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from trainables.alignments import InputGradientAlignment
 from trainables.methods import Batch, View
-from trainables.models import allow_double_backward, module_mode
+from trainables.models import allow_double_backward, computing_in, module_mode
 
 NO_MODULES = nn.ModuleDict()
 LABELS = torch.tensor([0, 1, 2, 0, 1])
@@ -210,3 +210,16 @@ def test_finite_differences_need_no_second_derivative(batch, network, teacher):
 
     assert not InputGradientAlignment(mode="finite_difference").needs_double_backward
     assert student.model.patch_embed.proj.weight.grad.isfinite().all()
+
+
+def test_finite_differences_are_taken_in_float32_where_training_is_in_half_precision(
+    batch, network, teacher
+):
+    student, seen = network(), []
+    student.model.register_forward_hook(lambda _, __, logits: seen.append(logits.dtype))
+    material = batch(student.train(), teacher)
+
+    with computing_in(torch.bfloat16, student, teacher):
+        InputGradientAlignment(mode="finite_difference").loss(material, NO_MODULES)
+
+    assert seen == [torch.float32, torch.float32]  # the pass of the loss taps features

@@ -71,7 +71,7 @@ def test_what_makes_no_difference_to_the_teacher_does_not_change_its_place(taugh
     other = trial(
         teacher=RECIPE,
         method={"name": "kd", "temperature": 3},
-        data={"batch_size": 60},
+        data={"batch_size": 60, "loading": {"storage": "stream", "workers": 0}},
         validation={"attack": {"steps": 1}},
     )
 

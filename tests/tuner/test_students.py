@@ -126,3 +126,18 @@ def test_latency_that_nobody_measures_can_be_no_objective(where):
 
     measured = study(**{where: [asked]}, base={"validation": {"latency": True}})
     assert getattr(measured, where)[0].metric == "student/latency_ms"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"base": {"student": {"checkpoint": "no.pt"}}}, "checkpoint no.pt does not exist"),
+        (
+            {"teachers": {"one": {"training": {"batch_size": 5000}}}},
+            "teacher.training.batch_size must be at most 1200",
+        ),
+    ],
+)
+def test_what_no_trial_could_begin_with_is_refused_before_the_study_begins(settings, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        choose_students(study(**settings))

@@ -10,7 +10,12 @@ from typing_extensions import override
 
 from trainables.alignments.base import Alignment, Domains
 from trainables.methods.batch import Batch, View
-from trainables.models.network import at_least_float32, module_mode, untracked
+from trainables.models.network import (
+    at_least_float32,
+    computing_in,
+    module_mode,
+    untracked,
+)
 
 Distance = Literal["l2", "l2_squared", "cosine"]
 
@@ -140,8 +145,7 @@ class InputGradientAlignment(Alignment):
     def _loss_at(self, view: View, images: Tensor, labels: Tensor) -> Tensor:
         network = view.student_network
         training = network.training and self.batch_norm == "train"
-        with module_mode(network, training=training), untracked(network):
-            loss: Tensor = F.cross_entropy(
-                at_least_float32(network(images)), labels, reduction="sum"
-            )
+        whole = computing_in(None, network)  # a difference of near passes loses half its bits
+        with module_mode(network, training=training), untracked(network), whole:
+            loss: Tensor = F.cross_entropy(network(images), labels, reduction="sum")
         return loss

@@ -12,7 +12,7 @@ from trainables.data.locks import locked
 from trainables.data.sources import Images, Levels, Part
 from trainables.data.streaming import in_chunks
 
-VERSION = 1
+VERSION = 2
 """Of the way in which files become arrays."""
 
 
@@ -41,10 +41,20 @@ def cached(part: Part, root: Path, *, workers: int) -> Part:
 
 
 def identity(source: ImageFiles, part: Part) -> str:
-    """First 24 hex digits of a SHA-256 of all that decides the pixels."""
+    """First 24 hex digits of a SHA-256 of all that decides the pixels.
+
+    Raises:
+        ValueError: if a file is not there, as behind a link to nowhere.
+    """
     digest = hashlib.sha256(f"{VERSION} {source.resolution} {PIL.__version__}".encode())
     for name in source.files[part.rows]:
-        state = os.stat(name)  # noqa: PTH116 - a million times, and the names are bytes
+        try:
+            state = os.stat(name)  # noqa: PTH116 - a million times, and the names are bytes
+        except OSError as error:
+            raise ValueError(
+                f"image {os.fsdecode(name)} cannot be read; replace or delete it and run again "
+                f"({error.strerror})"
+            ) from error
         digest.update(name + f"\0{state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:24]
 

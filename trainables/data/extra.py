@@ -72,7 +72,7 @@ def _array(path: Path, names: tuple[str, ...]) -> NDArray[Any]:
                 f"it has no {' or '.join(map(repr, names))}, only {', '.join(map(repr, members))}"
             )
         if member.compress_type == zipfile.ZIP_STORED:
-            return _mapped(path, member.header_offset)
+            return _mapped(path, member)
         with np.load(path) as file:
             array: NDArray[Any] = file[member.filename.removesuffix(".npy")]
         return array
@@ -82,11 +82,12 @@ def _array(path: Path, names: tuple[str, ...]) -> NDArray[Any]:
         ) from error
 
 
-def _mapped(path: Path, header_offset: int) -> NDArray[Any]:
+def _mapped(path: Path, member: zipfile.ZipInfo) -> NDArray[Any]:
     """The array that begins after a zip member's header; refuses objects, executes nothing."""
     with path.open("rb") as file:
-        file.seek(header_offset)
+        file.seek(member.header_offset)
         file.seek(sum(LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))), 1)
+        end = file.tell() + member.file_size
         major = np.lib.format.read_magic(file)
         reader = np.lib.format.read_array_header_1_0
         shape, fortran, dtype = (
@@ -98,6 +99,8 @@ def _mapped(path: Path, header_offset: int) -> NDArray[Any]:
         array: NDArray[Any] = np.memmap(
             path, dtype, "r", offset=file.tell(), shape=shape, order=order
         )
+        if file.tell() + array.nbytes != end:  # or what follows in the file would be images
+            raise ValueError(f"{member.filename} does not hold the {array.size} values it says")
     return array
 
 

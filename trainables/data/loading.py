@@ -8,6 +8,7 @@ from trainables.data.config import DataConfig
 from trainables.data.extra import open_extra
 from trainables.data.resident import WithExtra
 from trainables.data.sets import DATASETS
+from trainables.data.sizes import check_augmentation
 from trainables.data.sources import Part
 from trainables.data.streaming import Streamed, resident
 from trainables.splits import Data, Split, TrainingSet
@@ -26,10 +27,13 @@ def load_data(config: DataConfig, device: torch.device) -> Data:
     """Load and split a data set onto ``device``; cached for actors that serve many trials.
 
     Raises:
-        ValueError: if files are missing or damaged, or there are too few images for the splits.
+        ValueError: if files are missing or damaged, there are too few images for the splits, or
+            augmentation would leave nothing of them.
     """
     usual = {key: DataConfig.model_fields[key].default for key in PER_BATCH}
-    return _load(config.model_copy(update=usual), device)
+    data = _load(config.model_copy(update=usual), device)
+    check_augmentation(config, data.image_shape)
+    return data
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,6 @@
 """How many images go where, and what cannot be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -81,6 +81,21 @@ def check_batch_size(field: str, batch_size: int, train: int, config: "DataConfi
             f"{field} must be at most {train}, the number of training images of data set "
             f"{config.name!r}, got {batch_size}"
         )
+
+
+def check_augmentation(config: "DataConfig", image_shape: Sequence[int]) -> None:
+    """See that augmentation leaves something of every image.
+
+    Raises:
+        ValueError: if a crop may lie beside the image, or a square cover all of it.
+    """
+    side = min(image_shape[1:])
+    for name in ("crop_padding", "cutout"):
+        if getattr(config, name) >= side:
+            raise ValueError(
+                f"data.{name} must be less than {side}, the side in pixels of the images of data "
+                f"set {config.name!r}, got {getattr(config, name)}"
+            )
 
 
 def nominal(train: int, test: int, max_classes: int) -> Callable[["DataConfig"], Sizes]:

@@ -1,5 +1,6 @@
 """Images that stay where they are and come to the device batch by batch."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,15 +47,18 @@ def read(
     Raises:
         ValueError: if an image cannot be read.
     """
-    loader = DataLoader(
-        _Reader(parts),
-        batch_size=None,  # a step is read by one worker, whole
-        sampler=steps,  # what the dataset is asked for, in this order
-        num_workers=min(workers, len(steps)),
-        pin_memory=pin,
-        generator=torch.Generator(),  # or it would draw from the networks' randomness
-    )
-    for found in loader:
+    with warnings.catch_warnings():  # more workers than processors: the config asks for them
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        loader = DataLoader(
+            _Reader(parts),
+            batch_size=None,  # a step is read by one worker, whole
+            sampler=steps,  # what the dataset is asked for, in this order
+            num_workers=min(workers, len(steps)),
+            pin_memory=pin,
+            generator=torch.Generator(),  # or it would draw from the networks' randomness
+        )
+        reading = iter(loader)
+    for found in reading:
         if isinstance(found, str):
             raise ValueError(found)
         yield found

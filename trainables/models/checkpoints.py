@@ -123,10 +123,26 @@ def load_weights(network: Network, path: Path, architecture: str) -> None:
     unwrapped = unwrap(read_checkpoint(path))
     weights, expected = translated(unwrapped.weights), network.model.state_dict()
     if differing := compare(expected, weights):
+        _refuse_other_data(path, weights, expected)
         raise ValueError(f"{not_of(path, architecture, unwrapped.weights)}: {differing}")
     if unwrapped.normalization is not None:
         _refuse_other_statistics(network, path, unwrapped.normalization)
     network.model.load_state_dict({**expected, **weights})
+
+
+def _refuse_other_data(path: Path, weights: Weights, expected: Weights) -> None:
+    """Say so where the same architecture was made for other data."""
+    theirs, ours = facts_of(weights), facts_of(expected)
+    if theirs.architecture != ours.architecture:
+        return
+    for what in ("num_classes", "channels", "image_size"):
+        got, wanted = getattr(theirs, what), getattr(ours, what)
+        if None not in {got, wanted} and got != wanted:
+            words = {"num_classes": "classes", "image_size": "pixels a side"}.get(what, what)
+            raise ValueError(
+                f"checkpoint {path} is made for {got} {words}, not for the {wanted} of the data; "
+                "begin with weights for the same data, or leave checkpoint out"
+            )
 
 
 def _refuse_other_statistics(network: Network, path: Path, brought: ChannelStatistics) -> None:

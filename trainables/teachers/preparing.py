@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.attacks import margin_objective
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, identity
 from trainables.data import load_data
 from trainables.distillation import Distillation
 from trainables.evaluation import clean_accuracy, robust_accuracy
@@ -42,7 +42,7 @@ def teacher_path(config: TrialConfig, directory: Path) -> Path:
         names = [teacher_path(member, directory).name for member in _members(config)]
         return directory / f"ensemble-{_hash({'members': names})}.pt"
     source = settle(config)
-    recipe = source.as_trial(config).model_dump(mode="json")
+    recipe = identity(source.as_trial(config).model_dump(mode="json"))
     if source.file is not None:
         recipe["checkpoint"] = source.file.sha256
         if not isinstance(source.standardising, str):

@@ -104,3 +104,11 @@ def test_a_root_that_cannot_be_written_is_refused_in_a_sentence(small, cpu):
 
     with pytest.raises(ValueError, match=r"data\.root must be a folder in which .* can be written"):
         load_data(config, cpu)
+
+
+def test_a_link_to_nowhere_is_refused_in_a_sentence(small, cpu):
+    config = small("folder", loading=ON_DISK)
+    (config.path / "apes" / "lost.png").symlink_to("nowhere.png")
+
+    with pytest.raises(ValueError, match=r"image .*apes/lost\.png cannot be read; replace or del"):
+        load_data(config, cpu)

@@ -48,3 +48,29 @@ def test_an_image_that_is_cut_off_is_refused_by_name(tmp_path, ending, kept):
 
     with pytest.raises(ValueError, match=rf"^image .*image\.{ending} cannot be read, as it is"):
         decode(path, 32)
+
+
+RAMP = np.tile(np.linspace(0, 255, 12).astype(np.uint8), (12, 1))
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_sixteen_bits_show_what_eight_bits_show(tmp_path, ending):
+    path = tmp_path / f"image.{ending}"
+    Image.fromarray(RAMP.astype(np.uint16) * 257).save(path)
+
+    assert np.array_equal(decode(path, 12), np.stack([RAMP] * 3))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_levels_of_unknown_scale_are_refused(tmp_path, kind):
+    Image.fromarray(RAMP.astype(kind)).save(tmp_path / "image.tif")
+
+    with pytest.raises(ValueError, match=r"image.tif cannot be read.*none is known as white"):
+        decode(tmp_path / "image.tif", 12)
+
+
+def test_a_palette_with_transparency_is_decoded_without_a_warning(tmp_path):
+    image = Image.fromarray(RAMP).convert("P")
+    image.save(tmp_path / "image.png", transparency=bytes(range(256)))
+
+    assert np.array_equal(decode(tmp_path / "image.png", 12), np.stack([RAMP] * 3))

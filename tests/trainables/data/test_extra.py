@@ -1,4 +1,5 @@
 import hashlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -121,3 +122,16 @@ def test_mixed_batches_are_the_same_on_the_device_and_streamed(small, changed, c
     for (images_1, labels_1), (images_2, labels_2) in zip(one, other, strict=True):
         assert torch.equal(images_1, images_2)
         assert torch.equal(labels_1, labels_2)
+
+
+def test_an_array_that_says_it_is_longer_than_it_is_is_refused(tmp_path):
+    np.savez(tmp_path / "whole.npz", image=IMAGES, label=LABELS)
+    with (
+        zipfile.ZipFile(tmp_path / "whole.npz") as whole,
+        zipfile.ZipFile(tmp_path / "short.npz", "w") as short,
+    ):
+        short.writestr("image.npy", whole.read("image.npy")[:-5])
+        short.writestr("label.npy", whole.read("label.npy"))
+
+    with pytest.raises(ValueError, match=r"image\.npy does not hold the 1800 values it says"):
+        opened(tmp_path / "short.npz")

@@ -87,3 +87,21 @@ def test_extra_images_change_what_is_learned(small, trial, tmp_path):
     assert any(
         not torch.equal(one["student"][key], other["student"][key]) for key in one["student"]
     )
+
+
+def test_a_run_goes_on_where_its_images_are_loaded_in_another_way(trial):
+    first, second = (
+        Distillation.build(
+            trial(
+                data={"loading": {"storage": storage, "workers": 0}},
+                teacher=None,
+                clean_teacher=None,
+            )
+        )
+        for storage in ("device", "stream")
+    )
+    first.train_epoch()
+
+    second.load_state_dict(first.state_dict())
+
+    assert second.train_epoch() == first.train_epoch()

@@ -75,15 +75,28 @@ def class_folders(folder: Path, layout: str) -> list[str]:
 
 
 def image_files(folder: Path, classes: Sequence[str], config: "DataConfig") -> Part:
-    """All image files below the class folders, undecoded.
+    """All image files below the class folders, undecoded, each once.
+
+    What is hidden is left out: thumbnails and copies that editors and file systems keep.
 
     Raises:
         ValueError: if a class has none.
     """
     numbers = {name: number for number, name in enumerate(classes)}
     found = make_dataset(folder, numbers, IMG_EXTENSIONS, allow_empty=True)
-    files, labels = zip(*found, strict=True) if found else ((), ())
+    shown = [one for one in found if f"{os.sep}." not in one[0][len(str(folder)) :]]
+    files, labels = zip(*_once(shown), strict=True) if shown else ((), ())
     return listed(files, np.asarray(labels, dtype=np.int64), classes, config)
+
+
+def _once(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Without files of a class that a link to a folder shows again, as one to its parent does."""
+    places = [(*file.rpartition(os.sep)[::2], label) for file, label in found]
+    real = {parent: Path(parent).resolve() for parent in {place[0] for place in places}}
+    first: dict[tuple[Path, str, int], tuple[str, int]] = {}
+    for one, (parent, name, label) in zip(found, places, strict=True):
+        first.setdefault((real[parent], name, label), one)
+    return list(first.values())
 
 
 def listed(

@@ -147,3 +147,24 @@ def test_grey_and_transparent_images_become_coloured_ones(small, cpu):
 
     assert data.image_shape == (3, 16, 16)
     assert len(data.train) + len(data.validation) + len(data.test) == 124
+
+
+def num_images(data):
+    return len(data.train) + len(data.validation) + len(data.test)
+
+
+def test_hidden_files_and_folders_are_no_images_of_a_class(small, cpu):
+    config = small("folder")
+    (config.path / "apes" / ".ipynb_checkpoints").mkdir()
+    copies = (".ipynb_checkpoints/apes_0-checkpoint.png", "._apes_0.png")
+    for name in copies:
+        shutil.copy(config.path / "apes" / "apes_0.png", config.path / "apes" / name)
+
+    assert num_images(load_data(config, cpu)) == 120
+
+
+def test_a_folder_that_links_lead_to_again_and_again_counts_once(small, cpu):
+    config = small("folder")
+    (config.path / "apes" / "loop").symlink_to(config.path / "apes")
+
+    assert num_images(load_data(config, cpu)) == 120
