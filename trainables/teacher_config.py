@@ -153,6 +153,10 @@ class TeacherConfig(Frozen):
         """The members, or the teacher alone."""
         return self.members or (self,)
 
+    def trained_here(self) -> tuple["TeacherConfig", ...]:
+        """Those of :meth:`each` that come without a file."""
+        return tuple(one for one in self.each() if not one.from_file)
+
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
     """What follows from what is said: an old spelling, a registry entry, the default."""

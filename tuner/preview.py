@@ -63,8 +63,8 @@ def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:
 
 def epochs(study: StudyConfig) -> int:
     """Training epochs of the whole study: trials and teachers."""
-    taught = sum(t.training.epochs for t in study.teachers.values() if t.checkpoint is None)
-    return study.trials * study.base.epochs + taught
+    trained = [one for teacher in study.teachers.values() for one in teacher.trained_here()]
+    return study.trials * study.base.epochs + sum(one.training.epochs for one in trained)
 
 
 def _pair(proposal: Proposal) -> str:

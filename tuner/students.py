@@ -10,7 +10,7 @@ from search_spaces import explore
 from trainables.config import TrialConfig
 from trainables.data import Data, load_data
 from trainables.hardware import pick_device
-from trainables.models import Cost, cost, latency_ms
+from trainables.models import Cost, check_architecture, cost, latency_ms
 from trainables.models.adaptation import fit
 from tuner.ledger import Ledger
 from tuner.proposals import ARCHITECTURE, students_of
@@ -83,10 +83,10 @@ def describe_removed(students: Students) -> list[str]:
 def _refuse_too_large_for(study: StudyConfig, names: list[str]) -> None:
     shape = _data(study.base).image_shape
     for name in names:
-        fit(name, shape)
+        fit(check_architecture(name), shape)
     for teacher in study.teachers.values():
-        if teacher.checkpoint is None:
-            fit(teacher.architecture, shape)
+        for one in teacher.trained_here():
+            fit(one.architecture, shape)
 
 
 def _data(trial: TrialConfig) -> Data:

@@ -102,3 +102,22 @@ def test_one_number_stands_for_every_channel():
 def test_statistics_of_other_channels_are_refused():
     with pytest.raises(ValueError, match=r"is of 2 channels .* but the images have 3; give 3 or 1"):
         ChannelStatistics(mean=(0, 0), std=(1, 1)).of_channels(3)
+
+
+def test_a_teacher_that_is_not_trained_here_asks_for_no_training_batch():
+    few = {"name": "glyphs", "images": 160, "classes": 4, "batch_size": 16}
+    files = {"members": [{"checkpoint": "a.pt"}, {"checkpoint": "b.pt"}]}
+
+    config = TrialConfig.model_validate({"data": few, "teacher": files})
+
+    assert config.teacher is not None
+
+
+def test_the_batch_of_every_member_that_is_trained_here_must_be_filled():
+    few = {"name": "glyphs", "images": 160, "classes": 4, "batch_size": 16}
+    trained = {"architecture": "small_resnet6", "training": {"batch_size": 150}}
+
+    with pytest.raises(ValidationError, match=r"teacher\.training\.batch_size must be at most"):
+        TrialConfig.model_validate(
+            {"data": few, "teacher": {"members": [{"checkpoint": "a.pt"}, trained]}}
+        )

@@ -3,7 +3,7 @@ from rich.console import Console
 
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
-from tuner.preview import preview
+from tuner.preview import epochs, preview
 from tuner.students import choose_students, narrowed, remembered_students
 from tuner.study import StudyConfig
 
@@ -126,3 +126,42 @@ def test_latency_that_nobody_measures_can_be_no_objective(where):
 
     measured = study(**{where: [asked]}, base={"validation": {"latency": True}})
     assert getattr(measured, where)[0].metric == "student/latency_ms"
+
+
+def test_a_dry_run_takes_an_ensemble_and_counts_the_epochs_of_its_members(tmp_path, monkeypatch):
+    (tmp_path / "taught_space.py").write_text(OWN_SPACE.replace("adversarial_training", "kd"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    console = Console(record=True, width=200)
+    taught = study(
+        search_space="taught_space:space",
+        base={"epochs": 2},
+        teachers={
+            "both": {
+                "members": [
+                    {"architecture": "small_resnet8", "training": {"epochs": 5}},
+                    {"architecture": "small_resnet6", "training": {"epochs": 7}},
+                ]
+            }
+        },
+    )
+
+    preview(taught, StudyDirectory(tmp_path), console)
+
+    assert f"{3 * 2 + 5 + 7} training epochs in all" in console.export_text()
+
+
+def test_no_epochs_are_counted_for_a_public_teacher():
+    public = {"name": "Zhang2019Theoretically"}
+
+    taught = study(base={"data": {"name": "cifar10"}, "epochs": 2}, teachers={"public": public})
+
+    assert epochs(taught) == 3 * 2
+
+
+def test_a_student_of_ones_own_space_that_does_not_exist_is_refused(tmp_path, monkeypatch):
+    misspelt = OWN_SPACE.replace("cifar_mobilenetv2", "reznet18")
+    (tmp_path / "misspelt_space.py").write_text(misspelt)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    with pytest.raises(ValueError, match="unknown architecture 'reznet18'; did you mean 'resnet18"):
+        choose_students(study(search_space="misspelt_space:space"))
