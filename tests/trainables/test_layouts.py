@@ -220,8 +220,10 @@ OURS = (
     "dm_wide_resnet_10_1",
     "cifar_preact_resnet18",
     "cifar_mobilenetv2",
+    "cifar_resnet20",
     "cifar_resnet34",
     "cifar_resnet50",
+    "cifar_resnet56",
 )
 
 
