@@ -45,6 +45,10 @@ def test_a_teacher_survives_json(settings):
         ({**SMALL, "normalization": "cifar10"}, "trained here must be auto, data or none, got ci"),
         ({**SMALL, "resolution": 64}, "resolution needs a teacher from a file, got 64"),
         ({"checkpoint": "a", "normalization": {"mean": [0.5], "std": [0]}}, "std must be above 0"),
+        (
+            {"checkpoint": "a", "normalization": {"mean": [125], "std": [63]}},
+            "mean must be from 0 t",
+        ),
         ({"checkpoint": "a", "normalization": {"mean": [0], "std": [1, 1]}}, "got 1 and 2"),
         ({"members": [SMALL]}, "members must be two or more teachers .* got 1"),
         ({"members": [SMALL, {"members": [SMALL, SMALL]}]}, "without members of their own"),
