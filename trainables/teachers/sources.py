@@ -80,6 +80,13 @@ def _standardising(teacher: TeacherConfig, facts: CheckpointFacts) -> Standardis
     return "none" if said == "none" else "data"
 
 
+def normalization_is_guessed(config: TrialConfig, source: Source) -> bool:
+    """Whether neither the config, nor the file, nor its layout says how images are standardised."""
+    if source.file is None or teacher_of(config).normalization != "auto":
+        return False
+    return source.file.normalization is None and source.file.usual_normalization is None
+
+
 def refuse_other_data(config: TrialConfig, source: Source) -> None:
     """Compare a file with the trial's data.
 
