@@ -90,7 +90,7 @@ class Distillation:
             self.config, student.architecture, student.normalize, pretrained=student.pretrained
         )
         if student.checkpoint is not None:
-            load_weights(self.student, student.checkpoint, student.architecture)
+            load_weights(self.student, student.checkpoint.expanduser(), student.architecture)
 
     def _build_terms(self) -> None:
         config, alignments = self.config, self.config.alignments.active()

@@ -6,7 +6,7 @@ from pathlib import Path
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.teachers import load_teachers
+from trainables.teachers import check_pair, load_teachers
 
 
 def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tuple[int, Metrics]]:
@@ -17,6 +17,7 @@ def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tup
     Raises:
         ValueError: if the checkpoint belongs to another config.
     """
+    check_pair(config)
     distillation = Distillation.build(config, *load_teachers(config, teachers))
     if checkpoint.is_file():
         distillation.load_state_dict(read_checkpoint(checkpoint))

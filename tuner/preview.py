@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from trainables.alignments import ALIGNMENTS
+from trainables.config import TrialConfig
 from trainables.hardware import in_words
+from trainables.teachers import check_pair
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.proposals import Proposal, check_space
@@ -33,14 +35,15 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     check_teachers(study, directory.teachers)
     students = choose_students(study)
     study = narrowed(study, students)
-    shown = min(SHOWN, study.trials)
-    proposals = list(first_proposals(study, shown))  # before anything is printed: it may refuse
+    proposals = check_first_trials(study)  # before anything is printed: it may refuse
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, soft_wrap=True)
     console.print(f"hardware on this machine: {in_words(study.base.hardware)}")
     for line in describe_removed(students):
         console.print(line, soft_wrap=True)
-    table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
+    table = Table(
+        title=f"the first {len(proposals)} of {study.trials} trials", box=None, padding=(0, 2)
+    )
     for column in ("trial", "label", "teacher > student", "method", *SYMBOLS):
         table.add_column(column)
     for number, proposal in enumerate(proposals):
@@ -48,6 +51,25 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
         table.add_row(str(number), proposal.label, _pair(proposal), method, *_weights(proposal))
     console.print(table)
     console.print(f"{epochs(study)} training epochs in all; run it without --dry-run")
+
+
+def check_first_trials(study: StudyConfig) -> list[Proposal]:
+    """What would be tried first, if student and teacher go together in each.
+
+    Raises:
+        ValueError: if they do not in one.
+    """
+    proposals = list(first_proposals(study, min(SHOWN, study.trials)))
+    pairs = {_asked_of_the_pair(proposal.config): proposal.config for proposal in proposals}
+    for config in pairs.values():
+        check_pair(config)
+    return proposals
+
+
+def _asked_of_the_pair(trial: TrialConfig) -> str:
+    """Equal for trials of which :func:`check_pair` says the same."""
+    layers = [term.layers for term in trial.alignments.active().values()]
+    return f"{trial.student} {trial.teacher} {layers}"
 
 
 def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:

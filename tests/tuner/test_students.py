@@ -165,3 +165,13 @@ def test_a_student_of_ones_own_space_that_does_not_exist_is_refused(tmp_path, mo
 
     with pytest.raises(ValueError, match="unknown architecture 'reznet18'; did you mean 'resnet18"):
         choose_students(study(search_space="misspelt_space:space"))
+
+
+def test_a_study_whose_student_begins_with_other_weights_is_refused_in_the_dry_run(tmp_path):
+    begun = study(
+        base={"student": {"checkpoint": tmp_path / "nowhere.pt"}},
+        teachers={"small": {"architecture": "small_resnet8"}},
+    )
+
+    with pytest.raises(ValueError, match=r"nowhere\.pt does not exist"):
+        preview(begun, StudyDirectory(tmp_path / "runs"), Console(quiet=True))
