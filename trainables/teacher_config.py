@@ -65,6 +65,7 @@ class TeacherConfig(Frozen):
     resolution: int | None = Field(
         None,
         ge=4,
+        le=4096,
         description="pixels of the side of the images that the teacher was made for, to which it "
         "resizes them inside; default: the data's. Of teachers from a file",
     )

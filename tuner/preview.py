@@ -85,7 +85,8 @@ def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:
 
 def epochs(study: StudyConfig) -> int:
     """Training epochs of the whole study: trials and teachers."""
-    trained = [one for teacher in study.teachers.values() for one in teacher.trained_here()]
+    teachers = filter(None, [*study.teachers.values(), study.base.clean_teacher])
+    trained = [one for teacher in teachers for one in teacher.trained_here()]
     return study.trials * study.base.epochs + sum(one.training.epochs for one in trained)
 
 

@@ -84,7 +84,7 @@ def _refuse_too_large_for(study: StudyConfig, names: list[str]) -> None:
     shape = _data(study.base).image_shape
     for name in names:
         fit(check_architecture(name), shape)
-    for teacher in study.teachers.values():
+    for teacher in filter(None, [*study.teachers.values(), study.base.clean_teacher]):
         for one in teacher.trained_here():
             fit(one.architecture, shape)
 

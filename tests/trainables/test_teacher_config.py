@@ -44,6 +44,7 @@ def test_a_teacher_survives_json(settings):
         ({**SMALL, "normalization": "cifar"}, "unknown normalization 'cifar'; did you mean 'cifar"),
         ({**SMALL, "normalization": "cifar10"}, "trained here must be auto, data or none, got ci"),
         ({**SMALL, "resolution": 64}, "resolution needs a teacher from a file, got 64"),
+        ({"checkpoint": "a", "resolution": 10**9}, "less than or equal to 4096"),
         ({"checkpoint": "a", "normalization": {"mean": [0.5], "std": [0]}}, "std must be above 0"),
         (
             {"checkpoint": "a", "normalization": {"mean": [125], "std": [63]}},

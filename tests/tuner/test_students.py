@@ -150,6 +150,16 @@ def test_a_dry_run_takes_an_ensemble_and_counts_the_epochs_of_its_members(tmp_pa
     assert f"{3 * 2 + 5 + 7} training epochs in all" in console.export_text()
 
 
+def test_a_clean_teacher_must_work_on_the_images_and_its_epochs_are_counted():
+    clean = {"architecture": "small_resnet6", "training": {"epochs": 11}}
+    too_large = {"architecture": "vit_tiny_patch4_32"}
+
+    with pytest.raises(ValueError, match="'vit_tiny_patch4_32' does not work on images of 8x8"):
+        choose_students(study(base={"clean_teacher": too_large}))
+
+    assert epochs(study(base={"epochs": 2, "clean_teacher": clean})) == 3 * 2 + 11
+
+
 def test_no_epochs_are_counted_for_a_public_teacher():
     public = {"name": "Zhang2019Theoretically"}
 
