@@ -139,10 +139,9 @@ class TrialConfig(Frozen):
     def _batches_of_teachers_can_be_filled(self) -> Self:
         teachers = {"teacher": self.teacher, "clean_teacher": self.clean_teacher}
         for name, teacher in teachers.items():
-            for one in teacher.each() if teacher else ():
-                if not one.from_file:
-                    field = f"{name}.training.batch_size"
-                    self.data.check_batch_size(field, one.training.batch_size)
+            for one in teacher.trained_here() if teacher is not None else ():
+                field = f"{name}.training.batch_size"
+                self.data.check_batch_size(field, one.training.batch_size)
         return self
 
     @model_validator(mode="after")

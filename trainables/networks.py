@@ -69,5 +69,5 @@ def build_student(config: TrialConfig) -> Network:
         config, student.architecture, student.normalize, pretrained=student.pretrained
     )
     if student.checkpoint is not None:
-        load_weights(network, student.checkpoint, student.architecture)
+        load_weights(network, student.checkpoint.expanduser(), student.architecture)
     return network

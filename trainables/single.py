@@ -7,7 +7,7 @@ from trainables.checking import check_trial
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.teachers import load_teachers
+from trainables.teachers import check_pair, load_teachers
 
 
 def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tuple[int, Metrics]]:
@@ -20,6 +20,7 @@ def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tup
             config.
     """
     check_trial(config)  # a teacher may take hours
+    check_pair(config)
     distillation = Distillation.build(config, *load_teachers(config, teachers))
     if checkpoint.is_file():
         distillation.load_state_dict(read_checkpoint(checkpoint))

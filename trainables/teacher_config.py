@@ -65,6 +65,7 @@ class TeacherConfig(Frozen):
     resolution: int | None = Field(
         None,
         ge=4,
+        le=4096,
         description="pixels of the side of the images that the teacher was made for, to which it "
         "resizes them inside; default: the data's. Of teachers from a file",
     )
@@ -152,6 +153,10 @@ class TeacherConfig(Frozen):
     def each(self) -> tuple["TeacherConfig", ...]:
         """The members, or the teacher alone."""
         return self.members or (self,)
+
+    def trained_here(self) -> tuple["TeacherConfig", ...]:
+        """Those of :meth:`each` that come without a file."""
+        return tuple(one for one in self.each() if not one.from_file)
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:

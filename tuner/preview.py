@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from trainables.alignments import ALIGNMENTS
+from trainables.config import TrialConfig
 from trainables.hardware import in_words
+from trainables.teachers import check_pair
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.proposals import Proposal, check_space
@@ -33,15 +35,16 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     students = choose_students(study)
     check_teachers(study, directory.teachers)
     study = narrowed(study, students)
-    shown = min(SHOWN, study.trials)
     # before anything is printed: both may refuse
-    proposals, hardware = list(first_proposals(study, shown)), in_words(study.base.hardware)
+    proposals, hardware = check_first_trials(study), in_words(study.base.hardware)
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, soft_wrap=True)
     console.print(f"hardware on this machine: {hardware}")
     for line in describe_removed(students):
         console.print(line, soft_wrap=True)
-    table = Table(title=f"the first {shown} of {study.trials} trials", box=None, padding=(0, 2))
+    table = Table(
+        title=f"the first {len(proposals)} of {study.trials} trials", box=None, padding=(0, 2)
+    )
     for column in ("trial", "label", "teacher > student", "method", *SYMBOLS):
         table.add_column(column)
     for number, proposal in enumerate(proposals):
@@ -49,6 +52,25 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
         table.add_row(str(number), proposal.label, _pair(proposal), method, *_weights(proposal))
     console.print(table)
     console.print(f"{epochs(study)} training epochs in all; run it without --dry-run")
+
+
+def check_first_trials(study: StudyConfig) -> list[Proposal]:
+    """What would be tried first, if student and teacher go together in each.
+
+    Raises:
+        ValueError: if they do not in one.
+    """
+    proposals = list(first_proposals(study, min(SHOWN, study.trials)))
+    pairs = {_asked_of_the_pair(proposal.config): proposal.config for proposal in proposals}
+    for config in pairs.values():
+        check_pair(config)
+    return proposals
+
+
+def _asked_of_the_pair(trial: TrialConfig) -> str:
+    """Equal for trials of which :func:`check_pair` says the same."""
+    layers = [term.layers for term in trial.alignments.active().values()]
+    return f"{trial.student} {trial.teacher} {layers}"
 
 
 def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:
@@ -64,8 +86,9 @@ def first_proposals(study: StudyConfig, number: int) -> Iterator[Proposal]:
 
 def epochs(study: StudyConfig) -> int:
     """Training epochs of the whole study: trials and teachers."""
-    taught = sum(t.training.epochs for t in study.teachers.values() if t.checkpoint is None)
-    return study.trials * study.base.epochs + taught
+    teachers = filter(None, [*study.teachers.values(), study.base.clean_teacher])
+    trained = [one for teacher in teachers for one in teacher.trained_here()]
+    return study.trials * study.base.epochs + sum(one.training.epochs for one in trained)
 
 
 def _pair(proposal: Proposal) -> str:

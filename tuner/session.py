@@ -12,6 +12,7 @@ from rich.console import Console
 from tuner.directory import StudyDirectory
 from tuner.export import write_front
 from tuner.ledger import Ledger
+from tuner.preview import check_first_trials
 from tuner.progress import Progress
 from tuner.proposals import check_space
 from tuner.recorder import Watcher
@@ -67,7 +68,8 @@ class Session:
         """
         check_space(self.study)
         if not self.directory.config.is_file():
-            choose_students(self.study)  # what is refused leaves no directory behind
+            # what is refused leaves no directory behind
+            check_first_trials(narrowed(self.study, choose_students(self.study)))
         check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)

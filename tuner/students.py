@@ -11,9 +11,8 @@ from trainables.checking import check_data
 from trainables.config import TrialConfig
 from trainables.data import Data, load_data
 from trainables.hardware import pick_device
-from trainables.models import Cost, cost, latency_ms
+from trainables.models import Cost, check_architecture, cost, latency_ms
 from trainables.models.adaptation import fit
-from trainables.networks import build_student
 from tuner.ledger import Ledger
 from tuner.proposals import ARCHITECTURE, students_of
 from tuner.quantities import count
@@ -89,13 +88,10 @@ def _refuse_what_does_not_fit(study: StudyConfig, names: list[str]) -> None:
         check_data(base.model_copy(update={"teacher": teacher}), torch.device("cpu"))
     shape = _data(base).image_shape
     for name in names:
-        fit(name, shape)
-        if base.student.checkpoint is not None:
-            student = base.student.model_copy(update={"architecture": name})
-            build_student(base.model_copy(update={"student": student}))
-    for teacher in study.teachers.values():
-        if teacher.checkpoint is None:
-            fit(teacher.architecture, shape)
+        fit(check_architecture(name), shape)
+    for teacher in filter(None, [*study.teachers.values(), study.base.clean_teacher]):
+        for one in teacher.trained_here():
+            fit(one.architecture, shape)
 
 
 def _data(trial: TrialConfig) -> Data:

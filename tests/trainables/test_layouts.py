@@ -24,7 +24,12 @@ from trainables.models.layouts import (
     facts_of,
 )
 from trainables.models.normalization import KNOWN
-from trainables.teachers import load_teacher, network_from_file, prepare_teacher
+from trainables.teachers import (
+    check_teacher,
+    load_teacher,
+    network_from_file,
+    prepare_teacher,
+)
 
 CIFAR10 = KNOWN["cifar10"]
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in (CIFAR10.mean, CIFAR10.std))
@@ -220,8 +225,10 @@ OURS = (
     "dm_wide_resnet_10_1",
     "cifar_preact_resnet18",
     "cifar_mobilenetv2",
+    "cifar_resnet20",
     "cifar_resnet34",
     "cifar_resnet50",
+    "cifar_resnet56",
 )
 
 
@@ -234,6 +241,53 @@ def test_a_network_of_ours_is_told_from_its_own_weights(architecture, glyphs, tm
 
     assert facts_of(reference.model.state_dict()).architecture == architecture
     torch.testing.assert_close(network(IMAGES), reference(IMAGES), rtol=1e-4, atol=1e-5)
+
+
+BROUGHT = {
+    "in 0 to 255": (255 * MEAN, 255 * STD, "mean must be from 0 to 1"),
+    "without deviation": (MEAN, 0 * STD, "std must be above 0"),
+    "not a number": (MEAN, STD / 0 * 0, "finite number"),
+}
+
+
+@pytest.mark.parametrize("what", BROUGHT)
+def test_a_normalization_that_no_images_have_is_refused_with_the_file_s_name(
+    what, glyphs, tmp_path
+):
+    mean, std, message = BROUGHT[what]
+    weights = plain("wide_resnet_10_1").model.state_dict()
+    torch.save({**weights, "mu": mean, "sigma": std}, tmp_path / "inside.pt")
+
+    with pytest.raises(ValueError, match=message) as error:
+        check_teacher(glyphs(tmp_path / "inside.pt"))
+
+    assert "inside.pt brings a normalization" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "pydantic" not in str(error.value)
+
+
+def test_weights_that_are_not_finite_are_refused(glyphs, tmp_path):
+    weights = plain("wide_resnet_10_1").model.state_dict()
+    weights["fc.bias"][0] = torch.nan
+    torch.save(weights, tmp_path / "diverged.pt")
+
+    with pytest.raises(
+        ValueError, match=r"diverged\.pt holds numbers that are not finite.*fc\.bias"
+    ):
+        check_teacher(glyphs(tmp_path / "diverged.pt"))
+
+
+def test_windows_that_do_not_fit_the_images_are_refused_before_anything_is_trained(
+    glyphs, tmp_path
+):
+    swin = timm.create_model("swin_tiny_patch4_window7_224", num_classes=10)
+    torch.save(swin.state_dict(), tmp_path / "swin.pt")
+
+    with pytest.raises(ValueError, match="made for 224 pixels a side, not for the 32 of") as error:
+        check_teacher(glyphs(tmp_path / "swin.pt"))
+
+    assert "set the teacher's resolution to 224" in str(error.value)
+    check_teacher(glyphs(tmp_path / "swin.pt", resolution=224))
 
 
 KUANGLIU = {"downsample": "shortcut", "fc": "linear"}

@@ -44,7 +44,12 @@ def test_a_teacher_survives_json(settings):
         ({**SMALL, "normalization": "cifar"}, "unknown normalization 'cifar'; did you mean 'cifar"),
         ({**SMALL, "normalization": "cifar10"}, "trained here must be auto, data or none, got ci"),
         ({**SMALL, "resolution": 64}, "resolution needs a teacher from a file, got 64"),
+        ({"checkpoint": "a", "resolution": 10**9}, "less than or equal to 4096"),
         ({"checkpoint": "a", "normalization": {"mean": [0.5], "std": [0]}}, "std must be above 0"),
+        (
+            {"checkpoint": "a", "normalization": {"mean": [125], "std": [63]}},
+            "mean must be from 0 t",
+        ),
         ({"checkpoint": "a", "normalization": {"mean": [0], "std": [1, 1]}}, "got 1 and 2"),
         ({"members": [SMALL]}, "members must be two or more teachers .* got 1"),
         ({"members": [SMALL, {"members": [SMALL, SMALL]}]}, "without members of their own"),
@@ -102,3 +107,22 @@ def test_one_number_stands_for_every_channel():
 def test_statistics_of_other_channels_are_refused():
     with pytest.raises(ValueError, match=r"is of 2 channels .* but the images have 3; give 3 or 1"):
         ChannelStatistics(mean=(0, 0), std=(1, 1)).of_channels(3)
+
+
+def test_a_teacher_that_is_not_trained_here_asks_for_no_training_batch():
+    few = {"name": "glyphs", "images": 160, "classes": 4, "batch_size": 16}
+    files = {"members": [{"checkpoint": "a.pt"}, {"checkpoint": "b.pt"}]}
+
+    config = TrialConfig.model_validate({"data": few, "teacher": files})
+
+    assert config.teacher is not None
+
+
+def test_the_batch_of_every_member_that_is_trained_here_must_be_filled():
+    few = {"name": "glyphs", "images": 160, "classes": 4, "batch_size": 16}
+    trained = {"architecture": "small_resnet6", "training": {"batch_size": 150}}
+
+    with pytest.raises(ValidationError, match=r"teacher\.training\.batch_size must be at most"):
+        TrialConfig.model_validate(
+            {"data": few, "teacher": {"members": [{"checkpoint": "a.pt"}, trained]}}
+        )

@@ -225,6 +225,25 @@ def test_a_broken_promise_says_which_normalisation_would_keep_it(trained, trial,
     assert not (tmp_path / "b").exists()
 
 
+def trained_without_normalization(config):
+    student = config.student.model_copy(update={"normalize": False})
+    distillation = Distillation.build(config.model_copy(update={"student": student}))
+    while not distillation.finished:
+        distillation.train_epoch()
+    return distillation.student
+
+
+def test_a_normalisation_that_was_guessed_wrongly_is_refused(trained_config, trial, tmp_path):
+    path = file_of(trained_without_normalization(trained_config), tmp_path)
+    said = {"checkpoint": path, "architecture": "auto"}
+
+    with pytest.raises(ValueError, match=r"public\.pt does not bring its normalization.*'none'"):
+        prepare_teacher(trial(teacher=said, method={"name": "kd"}), tmp_path / "a")
+
+    told = {**said, "normalization": "none"}
+    assert prepare_teacher(trial(teacher=told, method={"name": "kd"}), tmp_path / "b").trained_now
+
+
 def test_a_promise_holds_for_a_teacher_that_was_prepared_without_one(from_file, tmp_path):
     config = from_file()
     promised = config.teacher.model_copy(update={"clean_accuracy": 0.99})

@@ -3,7 +3,7 @@ from rich.console import Console
 
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
-from tuner.preview import preview
+from tuner.preview import epochs, preview
 from tuner.students import choose_students, narrowed, remembered_students
 from tuner.study import StudyConfig
 
@@ -131,7 +131,6 @@ def test_latency_that_nobody_measures_can_be_no_objective(where):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"base": {"student": {"checkpoint": "no.pt"}}}, "checkpoint no.pt does not exist"),
         (
             {"teachers": {"one": {"training": {"batch_size": 5000}}}},
             "teacher.training.batch_size must be at most 1200",
@@ -141,3 +140,62 @@ def test_latency_that_nobody_measures_can_be_no_objective(where):
 def test_what_no_trial_could_begin_with_is_refused_before_the_study_begins(settings, sentence):
     with pytest.raises(ValueError, match=f"^{sentence}"):
         choose_students(study(**settings))
+
+
+def test_a_dry_run_takes_an_ensemble_and_counts_the_epochs_of_its_members(tmp_path, monkeypatch):
+    (tmp_path / "taught_space.py").write_text(OWN_SPACE.replace("adversarial_training", "kd"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    console = Console(record=True, width=200)
+    taught = study(
+        search_space="taught_space:space",
+        base={"epochs": 2},
+        teachers={
+            "both": {
+                "members": [
+                    {"architecture": "small_resnet8", "training": {"epochs": 5}},
+                    {"architecture": "small_resnet6", "training": {"epochs": 7}},
+                ]
+            }
+        },
+    )
+
+    preview(taught, StudyDirectory(tmp_path), console)
+
+    assert f"{3 * 2 + 5 + 7} training epochs in all" in console.export_text()
+
+
+def test_a_clean_teacher_must_work_on_the_images_and_its_epochs_are_counted():
+    clean = {"architecture": "small_resnet6", "training": {"epochs": 11}}
+    too_large = {"architecture": "vit_tiny_patch4_32"}
+
+    with pytest.raises(ValueError, match="'vit_tiny_patch4_32' does not work on images of 8x8"):
+        choose_students(study(base={"clean_teacher": too_large}))
+
+    assert epochs(study(base={"epochs": 2, "clean_teacher": clean})) == 3 * 2 + 11
+
+
+def test_no_epochs_are_counted_for_a_public_teacher():
+    public = {"name": "Zhang2019Theoretically"}
+
+    taught = study(base={"data": {"name": "cifar10"}, "epochs": 2}, teachers={"public": public})
+
+    assert epochs(taught) == 3 * 2
+
+
+def test_a_student_of_ones_own_space_that_does_not_exist_is_refused(tmp_path, monkeypatch):
+    misspelt = OWN_SPACE.replace("cifar_mobilenetv2", "reznet18")
+    (tmp_path / "misspelt_space.py").write_text(misspelt)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    with pytest.raises(ValueError, match="unknown architecture 'reznet18'; did you mean 'resnet18"):
+        choose_students(study(search_space="misspelt_space:space"))
+
+
+def test_a_study_whose_student_begins_with_other_weights_is_refused_in_the_dry_run(tmp_path):
+    begun = study(
+        base={"student": {"checkpoint": tmp_path / "nowhere.pt"}},
+        teachers={"small": {"architecture": "small_resnet8"}},
+    )
+
+    with pytest.raises(ValueError, match=r"nowhere\.pt does not exist"):
+        preview(begun, StudyDirectory(tmp_path / "runs"), Console(quiet=True))

@@ -6,11 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from trainables.models.checkpoints import not_of, read_checkpoint
+from trainables.models.checkpoints import not_of, read_checkpoint, read_weights
 from trainables.models.fitting import difference
 from trainables.models.layouts import facts_of, translated
 from trainables.models.normalization import ChannelStatistics
-from trainables.models.wrapping import unwrap
 
 Standardising = ChannelStatistics | Literal["data", "none"]
 """By given statistics, by those of the training images, or not at all."""
@@ -58,10 +57,7 @@ def checkpoint_facts(path: Path, architecture: str | None = None) -> CheckpointF
 
 @lru_cache(maxsize=32)
 def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> CheckpointFacts:
-    checkpoint = read_checkpoint(path)
-    weights, normalization, _ = unwrap(checkpoint)
-    if not weights:
-        raise ValueError(f"checkpoint {path} holds no weights; give one that does")
+    checkpoint, (weights, normalization, _) = read_weights(path)
     found, own = facts_of(weights), _ours(checkpoint)
     name = architecture or own.get("architecture") or found.architecture
     if name is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -18,7 +19,7 @@ from trainables.models.inert_pickle import read_inert
 from trainables.models.layouts import facts_of, translated
 from trainables.models.network import Network
 from trainables.models.normalization import ChannelStatistics
-from trainables.models.wrapping import Weights, unwrap
+from trainables.models.wrapping import Unwrapped, Weights, unwrap
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:
@@ -108,6 +109,33 @@ def _unreadable(path: Path) -> str:
     )
 
 
+def read_weights(path: Path) -> tuple[dict[str, Any], Unwrapped]:
+    """A checkpoint, and the weights inside it.
+
+    Raises:
+        ValueError: see :func:`read_checkpoint`; also if there are no weights, some are not finite,
+            or the file standardises images by what no images in [0, 1] have.
+    """
+    checkpoint = read_checkpoint(path)
+    try:
+        unwrapped = unwrap(checkpoint)
+    except ValidationError as error:
+        raise ValueError(
+            f"checkpoint {path} brings a normalization that is not of images in [0, 1]: "
+            f"{error.errors()[0]['msg'].removeprefix('Value error, ')}; save its network's weights "
+            "alone, and give the teacher's normalization"
+        ) from error
+    if not unwrapped.weights:
+        raise ValueError(f"checkpoint {path} holds no weights; give one that does")
+    for key, values in unwrapped.weights.items():
+        if not values.isfinite().all():
+            raise ValueError(
+                f"checkpoint {path} holds numbers that are not finite (first: in {key}); give one "
+                "from before its training diverged"
+            )
+    return checkpoint, unwrapped
+
+
 def weights_in(checkpoint: Mapping[str, Any]) -> Weights:
     """The state dict inside a checkpoint, without its container and its wrappers' prefixes."""
     return unwrap(checkpoint).weights
@@ -120,7 +148,7 @@ def load_weights(network: Network, path: Path, architecture: str) -> None:
         ValueError: see :func:`read_checkpoint`; also if the weights belong to another architecture,
             or the file standardises images by other statistics than the network.
     """
-    unwrapped = unwrap(read_checkpoint(path))
+    _, unwrapped = read_weights(path)
     weights, expected = translated(unwrapped.weights), network.model.state_dict()
     if differing := compare(expected, weights):
         _refuse_other_data(path, weights, expected)

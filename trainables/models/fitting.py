@@ -45,6 +45,10 @@ def image_size_of(weights: Weights) -> int | None:
     return size
 
 
+USUAL_SIDE = 224
+"""Pixels of the side of images where weights do not tell it."""
+
+
 class Difference(NamedTuple):
     """Keys by which weights differ from a network; empty tuples where they do not."""
 
@@ -80,7 +84,7 @@ def difference(architecture: str, weights: Weights) -> Difference:
     Raises:
         ValueError: for an unknown architecture.
     """
-    side = image_size_of(weights) or 224
+    side = image_size_of(weights) or USUAL_SIDE
     with torch.device("meta"):
         model = published_model(
             architecture,
@@ -88,6 +92,19 @@ def difference(architecture: str, weights: Weights) -> Difference:
             num_classes=num_classes_of(weights) or 1000,
         )
     return compare(model.state_dict(), weights)
+
+
+def side_made_for(architecture: str, side: int) -> int | None:
+    """Pixels that weights fit, if those of another size have other shapes (Swin's windows).
+
+    None if weights for :data:`USUAL_SIDE` pixels also fit images of ``side`` pixels.
+    """
+    with torch.device("meta"):
+        usual, other = (
+            published_model(architecture, image_shape=(3, size, size), num_classes=10).state_dict()
+            for size in (USUAL_SIDE, side)
+        )
+    return USUAL_SIDE if compare(other, usual) else None
 
 
 def published_model(

@@ -8,6 +8,7 @@ from trainables.models.normalization import KNOWN, ChannelStatistics
 from trainables.models.wrapping import Weights
 
 SMALL = [f"small_resnet{name}" for name in ("6", "6_half", "6_double", "6_quadruple", "8")]
+THREE_STAGES = ["cifar_resnet20", "cifar_resnet56"]
 RESNETS = [f"resnet{depth}" for depth in (18, 34, 50, 101, 152)] + [
     "wide_resnet50_2",
     "wide_resnet101_2",
@@ -136,6 +137,12 @@ LAYOUTS = (
         ("conv1.weight", "layer1.0.bn1.weight", "linear.weight"),
         _always("cifar_preact_resnet18"),
         absent=("bn1.weight",),
+    ),
+    Layout(
+        "CIFAR ResNet of three stages",
+        ("conv1.weight", "bn1.weight", "layer3.0.conv1.weight", "linear.weight"),
+        _first_fitting(THREE_STAGES),
+        absent=("layer4.0.conv1.weight",),
     ),
     Layout(
         "kuangliu ResNet",

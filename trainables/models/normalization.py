@@ -22,6 +22,12 @@ class ChannelStatistics(Frozen):
                 f"mean and std must have one number per channel each, got {len(self.mean)} and "
                 f"{len(self.std)}"
             )
+        outside = [value for value in self.mean if not 0 <= value <= 1]
+        if outside:
+            raise ValueError(
+                f"mean must be from 0 to 1 in every channel, as images are, got {outside[0]:.4g}; "
+                "divide mean and std by 255 if they are of images from 0 to 255"
+            )
         if min(self.std) <= 0:
             raise ValueError(f"std must be above 0 in every channel, got {min(self.std)}")
         return self

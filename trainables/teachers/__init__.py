@@ -1,5 +1,6 @@
 """Teachers: trained or loaded once, stored by the hash of what made them, shared by all trials."""
 
+from trainables.teachers.pairs import check_pair as check_pair
 from trainables.teachers.preparing import PreparedTeacher as PreparedTeacher
 from trainables.teachers.preparing import check_teacher as check_teacher
 from trainables.teachers.preparing import load_teacher as load_teacher

@@ -1,4 +1,4 @@
-"""Before a teacher is used, it reaches what its source promises."""
+"""Before a teacher is used, it reaches what its source promises, and what it can."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ import torch
 from trainables.config import TeacherConfig
 from trainables.data import Data
 from trainables.evaluation import clean_accuracy
+from trainables.intervals import wilson
 from trainables.models import Network
 from trainables.models.normalization import KNOWN
 from trainables.splits import Split
@@ -31,7 +32,9 @@ def refuse_other_than_promised(
         return
     better = [
         f"with normalization {name!r} it reaches {reached:.3f}"
-        for name, reached in _with_other_normalizations(teacher, network, data)
+        for name, reached in _with_other_normalizations(
+            network, data, promised_split(teacher, data)
+        )
         if abs(reached - promised) <= teacher.tolerance
     ]
     raise ValueError(
@@ -39,6 +42,31 @@ def refuse_other_than_promised(
         f"the {teacher.promised_on} images, but clean_accuracy promises {promised:.3f} (tolerance "
         f"{teacher.tolerance}); " + ("; ".join(better) or "check normalization and data")
     )
+
+
+def refuse_a_wrong_guess(
+    teacher: TeacherConfig, measured: float, network: Network, data: Data
+) -> None:
+    """See that no usual normalisation suits a file better than the data's, which was guessed.
+
+    Args:
+        teacher: from a file that does not say how images are standardised.
+        measured: clean accuracy on the validation images.
+        network: as it was measured; left with its normalisation.
+        data: that of the trial.
+
+    Raises:
+        ValueError: if with another one the 95 % interval of the accuracy lies above this one's.
+    """
+    others = _with_other_normalizations(network, data, data.validation)
+    reached, name = max((accuracy, name) for name, accuracy in others)
+    n = len(data.validation)
+    if wilson(reached, n)[0] > wilson(measured, n)[1]:
+        raise ValueError(
+            f"teacher {teacher.checkpoint} does not bring its normalization; with the training "
+            f"images' (data) it reaches {measured:.3f} clean accuracy on the validation images, "
+            f"with {name!r} {reached:.3f}; say in normalization which one it was trained with"
+        )
 
 
 def promised_split(teacher: TeacherConfig, data: Data) -> Split:
@@ -52,7 +80,7 @@ def promised_metric(teacher: TeacherConfig) -> str:
 
 
 def _with_other_normalizations(
-    teacher: TeacherConfig, network: Network, data: Data
+    network: Network, data: Data, split: Split
 ) -> Iterator[tuple[str, float]]:
     before = network.mean, network.std
     channels = data.image_shape[0]
@@ -64,6 +92,6 @@ def _with_other_normalizations(
             network.mean, network.std = (
                 torch.tensor(values).view(1, -1, 1, 1).to(before[0]) for values in statistics
             )
-            yield name, clean_accuracy(network, promised_split(teacher, data))
+            yield name, clean_accuracy(network, split)
     finally:
         network.mean, network.std = before

@@ -15,8 +15,19 @@ from trainables.hardware import pick_device
 from trainables.models import Network
 from trainables.models.checkpoints import read_checkpoint, save_atomically
 from trainables.teachers.ensemble import ensemble
-from trainables.teachers.gate import promised_metric, promised_split, refuse_other_than_promised
-from trainables.teachers.sources import network_from_file, refuse_other_data, settle, teacher_of
+from trainables.teachers.gate import (
+    promised_metric,
+    promised_split,
+    refuse_a_wrong_guess,
+    refuse_other_than_promised,
+)
+from trainables.teachers.sources import (
+    network_from_file,
+    normalization_is_guessed,
+    refuse_other_data,
+    settle,
+    teacher_of,
+)
 from trainables.teachers.stored import PreparedTeacher as PreparedTeacher
 from trainables.teachers.stored import description, prepared, prepared_network
 from trainables.validation import VALIDATION_SEED, ValidationConfig
@@ -115,11 +126,16 @@ def _measure(network: Network, config: TrialConfig) -> dict[str, float]:
 
 
 def _check_promise(config: TrialConfig, network: Network, measured: dict[str, float]) -> None:
-    """Refuse a teacher that is not as promised; what had to be measured for it is added."""
-    teacher = teacher_of(config)
+    """Refuse a teacher that is not as promised, or standardised by a bad guess.
+
+    What had to be measured for it is added.
+    """
+    teacher, data = teacher_of(config), load_data(config.data, network.mean.device)
     if teacher.clean_accuracy is None:
+        if not teacher.members and normalization_is_guessed(config, settle(config)):
+            refuse_a_wrong_guess(teacher, measured["clean_accuracy"], network, data)
         return
-    data, metric = load_data(config.data, network.mean.device), promised_metric(teacher)
+    metric = promised_metric(teacher)
     if metric not in measured:
         measured[metric] = clean_accuracy(network, promised_split(teacher, data))
     refuse_other_than_promised(teacher, measured[metric], network, data)

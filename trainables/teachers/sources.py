@@ -8,6 +8,7 @@ from trainables.hardware import pick_device
 from trainables.models import Network
 from trainables.models.checkpoint_facts import CheckpointFacts, Standardising, checkpoint_facts
 from trainables.models.checkpoints import load_weights
+from trainables.models.fitting import side_made_for
 from trainables.models.normalization import KNOWN, ChannelStatistics
 from trainables.networks import build_network
 from trainables.teacher_config import AUTO
@@ -79,6 +80,13 @@ def _standardising(teacher: TeacherConfig, facts: CheckpointFacts) -> Standardis
     return "none" if said == "none" else "data"
 
 
+def normalization_is_guessed(config: TrialConfig, source: Source) -> bool:
+    """Whether neither the config, nor the file, nor its layout says how images are standardised."""
+    if source.file is None or teacher_of(config).normalization != "auto":
+        return False
+    return source.file.normalization is None and source.file.usual_normalization is None
+
+
 def refuse_other_data(config: TrialConfig, source: Source) -> None:
     """Compare a file with the trial's data.
 
@@ -107,8 +115,11 @@ def refuse_other_data(config: TrialConfig, source: Source) -> None:
             f"pixels, got {source.resolution}; leave resolution out"
         )
     seen = f"resolution {source.resolution}" if source.resolution else f"data {name!r}"
-    sides, advice = (facts.image_size, source.resolution or height), "set the teacher's resolution"
-    _refuse_other(facts, "pixels a side", sides, f"{seen}; {advice} to {facts.image_size}")
+    side, made_for = source.resolution or height, facts.image_size
+    if made_for is None and source.published:
+        made_for = side_made_for(source.architecture, side)
+    advice = f"{seen}; set the teacher's resolution to {made_for}"
+    _refuse_other(facts, "pixels a side", (made_for, side), advice)
     if isinstance(source.standardising, ChannelStatistics):
         source.standardising.of_channels(channels)
 
