@@ -154,7 +154,13 @@ def test_the_first_weights_do_not_depend_on_the_terms(trial, teacher):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [{"name": "sgd"}, {"name": "adamw", "learning_rate": 0.01, "schedule": "cosine"}]
+    "optimizer",
+    [
+        {"name": "sgd"},
+        pytest.param(
+            {"name": "adamw", "learning_rate": 0.01, "schedule": "cosine"}, marks=pytest.mark.slow
+        ),
+    ],
 )
 @pytest.mark.parametrize("method", ["adversarial_training", "kd", "mtard"])
 def test_a_run_stopped_and_resumed_equals_one_never_stopped(

@@ -46,7 +46,8 @@ def glyphs(tmp_path_factory):
             {
                 "data": {"name": "glyphs", "images": 200, "root": root},
                 "method": {"name": "kd"},
-                "teacher": {"checkpoint": path, **teacher},
+                # random weights promise nothing
+                "teacher": {"checkpoint": path, "clean_accuracy": 0.1, "tolerance": 1.0, **teacher},
                 "hardware": {"device": "cpu"},
             }
         )
@@ -208,6 +209,7 @@ REFERENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", REFERENCES)
 def test_the_architecture_is_told_and_the_logits_are_the_authors(architecture, glyphs, tmp_path):
     reference, weights = REFERENCES[architecture]()

@@ -24,6 +24,10 @@ RECIPE = {
 }
 
 
+UNTRAINED = {"clean_accuracy": 0.1, "tolerance": 1.0}
+"""Promises nothing, so random weights are accepted."""
+
+
 @pytest.fixture
 def taught(trial):
     return trial(teacher=RECIPE, method={"name": "kd"})
@@ -37,7 +41,8 @@ def from_file(trial, tmp_path):
         config = trial(teacher=RECIPE, method={"name": "kd"})
         path = tmp_path / "public.pt"
         torch.save(build_network(config, "small_resnet6", True).model.state_dict(), path)
-        checkpoint = {"architecture": "small_resnet6", "checkpoint": str(path), **promise}
+        checkpoint = {"architecture": "small_resnet6", "checkpoint": str(path)}
+        checkpoint |= promise or UNTRAINED
         return trial(teacher=checkpoint, method={"name": "kd"})
 
     return create
@@ -150,7 +155,8 @@ def test_a_teacher_of_ours_has_no_other_origin(taught, tmp_path):
 
 def test_a_prepared_teacher_can_be_given_as_a_checkpoint(taught, trial, tmp_path):
     first = prepare_teacher(taught, tmp_path / "a")
-    again = trial(teacher={"architecture": "auto", "checkpoint": first.path}, method={"name": "kd"})
+    file = {"architecture": "auto", "checkpoint": first.path, **UNTRAINED}
+    again = trial(teacher=file, method={"name": "kd"})
 
     second = prepare_teacher(again, tmp_path / "b")
 
@@ -185,6 +191,7 @@ def statistics_of(network, trial, tmp_path):
     def create(normalization, architecture="small_resnet6", **extra):
         path = file_of(network(architecture), tmp_path, **extra)
         teacher = {"architecture": "auto", "checkpoint": path, "normalization": normalization}
+        teacher |= UNTRAINED
         loaded = load_teacher(trial(teacher=teacher, method={"name": "kd"}), tmp_path / "teachers")
         return [loaded.mean.item(), loaded.std.item()]
 
@@ -244,9 +251,19 @@ def test_a_normalisation_that_was_guessed_wrongly_is_refused(trained_config, tri
     assert prepare_teacher(trial(teacher=told, method={"name": "kd"}), tmp_path / "b").trained_now
 
 
-def test_a_promise_holds_for_a_teacher_that_was_prepared_without_one(from_file, tmp_path):
+def test_a_file_that_only_guesses_is_refused_unless_that_is_said(from_file, trial, tmp_path):
+    said = {"architecture": "small_resnet6", "checkpoint": from_file().teacher.checkpoint}
+
+    with pytest.raises(ValueError, match=r"public\.pt reaches 0\.\d+ .* no better than guessing"):
+        prepare_teacher(trial(teacher=said, method={"name": "kd"}), tmp_path / "a")
+
+    meant = trial(teacher={**said, **UNTRAINED}, method={"name": "kd"})
+    assert prepare_teacher(meant, tmp_path / "b").trained_now
+
+
+def test_a_promise_holds_for_a_teacher_that_was_prepared_under_another_one(from_file, tmp_path):
     config = from_file()
-    promised = config.teacher.model_copy(update={"clean_accuracy": 0.99})
+    promised = config.teacher.model_copy(update={"clean_accuracy": 0.99, "tolerance": 0.01})
     prepare_teacher(config, tmp_path / "teachers")
 
     with pytest.raises(ValueError, match=r"promises 0\.990"):
@@ -283,6 +300,7 @@ def test_a_teacher_may_look_at_another_resolution(digits, trial, tmp_path):
         "checkpoint": file_of(wide, tmp_path),
         "normalization": "none",
         "resolution": 16,
+        **UNTRAINED,
     }
 
     loaded = load_teacher(trial(teacher=teacher, method={"name": "kd"}), tmp_path / "teachers")
@@ -301,6 +319,7 @@ def test_terms_cope_with_a_teacher_at_another_resolution(term, network, trial, t
             "architecture": "auto",
             "checkpoint": file_of(network(), tmp_path),
             "resolution": 16,
+            **UNTRAINED,
         },
         alignments={term: True},
         epochs=1,
@@ -318,6 +337,7 @@ def test_position_moments_at_another_resolution_are_refused(network, trial, tmp_
             "architecture": "auto",
             "checkpoint": file_of(network(), tmp_path),
             "resolution": 16,
+            **UNTRAINED,
         },
         alignments={"gram": {"axis": "position"}},
     )
@@ -416,6 +436,7 @@ def test_an_ensemble_is_the_mean_of_its_members_probabilities(trial, digits, tmp
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["adaad", "mtard"])
 def test_a_method_learns_from_an_ensemble(method, trial, tmp_path):
     config = trial(

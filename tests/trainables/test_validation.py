@@ -9,6 +9,7 @@ from trainables.validation import VALIDATION_SEED, ValidationConfig, validate
 THREAT = ThreatModel(epsilon=0.1)
 
 
+@pytest.mark.slow
 def test_the_white_box_half_of_autoattack_runs_at_the_end_on_some_images(trained, digits):
     config = ValidationConfig(attack={"steps": 2}, apgd_images=12)
 
@@ -25,6 +26,7 @@ def test_the_white_box_half_of_autoattack_runs_at_the_end_on_some_images(trained
     assert after["val/apgd_count"] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "expected"), [("always", [1, 1]), ("last_epoch", [0, 1]), ("never", [0, 0])]
 )

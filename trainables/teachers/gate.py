@@ -44,6 +44,27 @@ def refuse_other_than_promised(
     )
 
 
+def refuse_guessing(teacher: TeacherConfig, measured: float, data: Data) -> None:
+    """See that a file of which nothing is promised knows the data's classes at all.
+
+    Args:
+        teacher: from a file.
+        measured: clean accuracy on the validation images.
+        data: that of the trial.
+
+    Raises:
+        ValueError: if the 95 % interval of the accuracy reaches down to that of guessing.
+    """
+    guessing = 1 / data.num_classes
+    if wilson(measured, len(data.validation))[0] <= guessing:
+        raise ValueError(
+            f"teacher {teacher.checkpoint} reaches {measured:.3f} clean accuracy on the validation "
+            f"images, no better than guessing among {data.num_classes} classes; it was trained on "
+            "other data, with the classes in another order, or with another normalization; if so "
+            "weak a teacher is meant, say its clean_accuracy"
+        )
+
+
 def refuse_a_wrong_guess(
     teacher: TeacherConfig, measured: float, network: Network, data: Data
 ) -> None:

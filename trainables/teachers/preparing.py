@@ -19,6 +19,7 @@ from trainables.teachers.gate import (
     promised_metric,
     promised_split,
     refuse_a_wrong_guess,
+    refuse_guessing,
     refuse_other_than_promised,
 )
 from trainables.teachers.sources import (
@@ -132,13 +133,23 @@ def _check_promise(config: TrialConfig, network: Network, measured: dict[str, fl
     """
     teacher, data = teacher_of(config), load_data(config.data, network.mean.device)
     if teacher.clean_accuracy is None:
-        if not teacher.members and normalization_is_guessed(config, settle(config)):
-            refuse_a_wrong_guess(teacher, measured["clean_accuracy"], network, data)
+        _refuse_a_foreign_file(config, network, measured["clean_accuracy"])
         return
     metric = promised_metric(teacher)
     if metric not in measured:
         measured[metric] = clean_accuracy(network, promised_split(teacher, data))
     refuse_other_than_promised(teacher, measured[metric], network, data)
+
+
+def _refuse_a_foreign_file(config: TrialConfig, network: Network, clean: float) -> None:
+    teacher, data = teacher_of(config), load_data(config.data, network.mean.device)
+    if teacher.members:
+        return
+    source = settle(config)
+    if normalization_is_guessed(config, source):
+        refuse_a_wrong_guess(teacher, clean, network, data)
+    if source.file is not None:
+        refuse_guessing(teacher, clean, data)
 
 
 def load_teacher(config: TrialConfig, directory: Path) -> Network | None:

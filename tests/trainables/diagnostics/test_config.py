@@ -83,6 +83,7 @@ def test_the_variance_gap_is_the_one_that_validation_reports(trained, measured, 
     assert measured(trained)["val/variance_gap"] == expected
 
 
+@pytest.mark.slow
 def test_a_diagnosis_repeats(trained, teacher, measured):
     assert measured(trained, teacher) == measured(trained, teacher)
 
@@ -111,6 +112,7 @@ def test_a_diagnosis_is_due_when_the_config_says(when, due):
     assert [config.due(finished=finished) for finished in (False, True)] == due
 
 
+@pytest.mark.slow
 def test_a_diagnosis_leaves_networks_and_randomness_alone(network, measured):
     student, teacher = network().train(), network("small_resnet8").eval().requires_grad_(False)
     before = [{k: v.clone() for k, v in n.state_dict().items()} for n in (student, teacher)]
