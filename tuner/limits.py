@@ -16,8 +16,10 @@ def parse_count(value: Any) -> Any:
     """A whole number from ``1000000``, ``500k``, ``1M`` or ``2.5G``.
 
     Raises:
-        ValueError: if a text is written in another way.
+        ValueError: if a text is written in another way, or for true and false.
     """
+    if isinstance(value, bool):
+        raise ValueError(f"must be a count such as 1000000, 500k, 1M or 2.5G, got {value}")
     if not isinstance(value, str):
         return value
     match = WRITTEN.fullmatch(value)

@@ -148,3 +148,9 @@ def test_a_wide_resnet_without_width_is_unknown():
 @pytest.mark.parametrize("architecture", [*SIZES, "vit_tiny_patch4_32"])
 def test_listings_show_them(architecture):
     assert architecture in known_architectures()
+
+
+@pytest.mark.parametrize("name", ["wide_resnet_600004_1", "dm_wide_resnet_28_1000"])
+def test_a_network_that_nobody_could_build_is_refused_at_once(name):
+    with pytest.raises(ValueError, match="at most 1000 and a width of at most 64, got"):
+        check_architecture(name)

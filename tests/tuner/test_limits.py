@@ -12,7 +12,7 @@ def test_counts_are_written_as_people_write_them(written, count):
     assert LimitsConfig(max_parameters=written).max_parameters == count
 
 
-@pytest.mark.parametrize("written", ["1 MB", "many", "1m", "-3k", ""])
+@pytest.mark.parametrize("written", ["1 MB", "many", "1m", "-3k", "", True])
 def test_what_is_no_count_is_refused_with_examples(written):
     with pytest.raises(ValidationError, match=r"must be a count such as 1000000, 500k, 1M or 2.5G"):
         LimitsConfig(max_multiply_adds=written)
