@@ -49,9 +49,9 @@ def compare(
     rows = []
     for seed in range(seeds):
         config = config_of(method, hardware, images, epochs, seed)
-        loops: dict[str, Callable[[TrialConfig], Row]] = {"ours": ours, "plain": plainly}
+        loops: dict[str, Callable[[str, TrialConfig], Row]] = {"ours": ours, "plain": plainly}
         for name, train in loops.items():
-            rows.append({"loop": name, "method": method, "seed": seed, **train(config)})
+            rows.append({"loop": name, "method": method, "seed": seed, **train(method, config)})
             print(
                 "{loop:<6} {method}, seed {seed}: clean {clean:.3f}, robust {robust:.3f}, "
                 "{images_per_second:.0f} images/s".format(**rows[-1]),
@@ -60,7 +60,7 @@ def compare(
     return rows
 
 
-def ours(config: TrialConfig) -> Row:
+def ours(method: str, config: TrialConfig) -> Row:
     run = Distillation.build(config, *load_teachers(config, teachers_of(config)))
     begin = time.perf_counter()
     for _ in range(config.epochs):
@@ -68,7 +68,7 @@ def ours(config: TrialConfig) -> Row:
     return measured(config, run.student, run, time.perf_counter() - begin)
 
 
-def plainly(config: TrialConfig) -> Row:
+def plainly(method: str, config: TrialConfig) -> Row:
     run = Distillation.build(config, *load_teachers(config, teachers_of(config)))
     torch.manual_seed(config.seed)
     student = build_network(config, config.student.architecture, normalize=True)
@@ -77,15 +77,10 @@ def plainly(config: TrialConfig) -> Row:
     )
     train, teacher = run.data.train, run.teacher or student
     parts = plain.loader(train.images, train.labels, config.data.batch_size)
-    method = next(name for name, case in METHODS.items() if case.settings == settings_of(config))
     begin = time.perf_counter()
     for _ in range(config.epochs):
         plain.train(method, student, teacher, iter(parts), optimizer)
     return measured(config, student, run, time.perf_counter() - begin)
-
-
-def settings_of(config: TrialConfig) -> dict[str, Any]:
-    return {"method": {"name": config.method_name}}
 
 
 def teachers_of(config: TrialConfig) -> Any:
