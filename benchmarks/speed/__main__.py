@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.speed import accuracy, costs, optimisations, steps
-from benchmarks.speed.cases import METHODS, STUDENTS
+from benchmarks.speed.cases import METHODS, STUDENTS, architecture_of
 from benchmarks.speed.setting import Size
 from trainables.models import check_architecture
 
@@ -44,8 +44,8 @@ def main() -> None:
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("a GPU is needed, but PyTorch sees none; --device cpu runs on the processor")
     try:  # a wrong name would be found after an hour
-        for architecture in (*options.students, options.teacher):
-            check_architecture(architecture)
+        for name in (*options.students, options.teacher):
+            check_architecture(architecture_of(name))
     except ValueError as error:
         parser.error(str(error))
     torch.set_num_threads(options.threads)

@@ -14,6 +14,11 @@ STUDENTS = {
 }
 
 
+def architecture_of(student: str) -> str:
+    """A name of ``STUDENTS`` stands for its architecture, any other name for itself."""
+    return STUDENTS.get(student, student)
+
+
 class Case(NamedTuple):
     """A method as a trial's settings, and the passes that it needs by its definition."""
 

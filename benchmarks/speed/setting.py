@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed import plain
-from benchmarks.speed.cases import METHODS, STUDENTS
+from benchmarks.speed.cases import METHODS, architecture_of
 from benchmarks.speed.floor import PASSES
 from trainables.config import TrialConfig
 from trainables.data import batches
@@ -43,7 +43,7 @@ def config_of(method: str, student: str, size: Size, hardware: Mapping[str, Any]
                 "crop_padding": 4,
                 "flip": True,
             },
-            "student": {"architecture": STUDENTS.get(student, student)},
+            "student": {"architecture": architecture_of(student)},
             "teacher": {"architecture": size.teacher},
             "hardware": hardware,
             **METHODS[method].settings,

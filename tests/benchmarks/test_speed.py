@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.speed import plain
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.cases import METHODS
+from benchmarks.speed.cases import METHODS, STUDENTS
 from benchmarks.speed.floor import PASSES
 from benchmarks.speed.setting import Setting, Size
 from trainables.models import Network
@@ -82,7 +82,7 @@ def test_the_plain_loop_learns(method):
 def test_one_command_writes_tables_and_json(tmp_path):
     written = tmp_path / "speed.json"
     command = [sys.executable, "-m", "benchmarks.speed", "--batch", "2", "--rounds", "1"]
-    command += ["--teacher", "wide_resnet_10_1", "--students", "wide_resnet_10_1"]
+    command += ["--teacher", "wide_resnet_10_1", "--students", "WRN-16-2"]
     command += ["--sections", "steps", "start", "validation", "arithmetic", "--json", str(written)]
 
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -94,7 +94,7 @@ def test_one_command_writes_tables_and_json(tmp_path):
 
 
 def test_a_wrong_name_is_refused_before_anything_is_timed(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["speed", "--students", "wide_resnet_10_1", "nonsense"])
+    monkeypatch.setattr(sys, "argv", ["speed", "--students", *STUDENTS, "nonsense"])
 
     with pytest.raises(SystemExit):
         main()
