@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class DistillationTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the run, and continue it if it has a checkpoint."""
+        self._counted = time.monotonic()
         self._directory = Path(config["directory"])
         self._failure = ""
         self._distillation: Distillation | None = None
@@ -48,7 +50,10 @@ class DistillationTrainable(tune.Trainable):
         return distillation
 
     def step(self) -> dict[str, Any]:
-        """One epoch: ``report`` holds its metrics, ``failure`` why the trial cannot go on."""
+        """One epoch: ``report`` holds its metrics, ``failure`` why the trial cannot go on.
+
+        ``cost/seconds`` is wall time: of the epoch, its validation, and what came before the first.
+        """
         report: dict[str, float] = {}
         try:
             report = self._epoch()
@@ -57,10 +62,15 @@ class DistillationTrainable(tune.Trainable):
         epoch = self._distillation.epoch if self._distillation else 0
         finished = self._distillation is None or self._distillation.finished
         return {
-            "report": {"epoch": epoch, **report},
+            "report": {"epoch": epoch, **report, "cost/seconds": self._seconds()},
             "failure": self._failure,
             "done": finished or bool(self._failure),
         }
+
+    def _seconds(self) -> float:
+        """Wall time since the last report; building counts, waiting for Ray between epochs, too."""
+        before, self._counted = self._counted, time.monotonic()
+        return round(self._counted - before, 3)
 
     def _epoch(self) -> dict[str, float]:
         distillation = self._distillation

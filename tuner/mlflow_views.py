@@ -26,7 +26,7 @@ State = dict[str, Any]
 WEIGHTS = list(SYMBOLS)
 RANK = "metrics.`pareto/rank`"
 SECTION = "tuner"
-COLLAPSED = ("final", "pareto", "train", "val")
+COLLAPSED = ("cost", "final", "pareto", "train", "val")
 """Where MLflow puts the charts that it draws of every metric by itself."""
 
 

@@ -1,5 +1,7 @@
 """The Ray adapter, driven by hand as Ray drives it."""
 
+import time
+
 import pytest
 
 from trainables.models.checkpoints import read_checkpoint
@@ -23,10 +25,22 @@ def config(trial, tmp_path):
 
 
 def run_to_its_end(trainable):
+    """What every step returned, without the seconds, which differ from run to run."""
     results = [trainable.step()]
     while not results[-1]["done"]:
         results.append(trainable.step())
+    for result in results:
+        assert result["report"].pop("cost/seconds") >= 0
     return results
+
+
+def test_the_seconds_of_all_epochs_are_those_of_the_whole_run(config):
+    began = time.monotonic()
+    trainable = DistillationTrainable(config())
+
+    spent = [trainable.step()["report"]["cost/seconds"] for _ in range(2)]
+
+    assert sum(spent) == pytest.approx(time.monotonic() - began, abs=0.1)
 
 
 def test_a_step_is_an_epoch_and_the_last_one_is_done(config):
