@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 MOST_VALUES = 2**28
@@ -151,6 +150,8 @@ def hold_out(
     labels: NDArray[np.int64], count: int, *, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which images stay and which ``count`` are held out, with the same share of every class."""
+    from sklearn.model_selection import train_test_split  # heavy: not to look at a study
+
     rest, held_out = train_test_split(
         np.arange(len(labels)), test_size=count, stratify=labels, random_state=seed
     )

@@ -88,6 +88,8 @@ def _require(resources: ResourcesConfig, present: Mapping[str, float]) -> None:
 def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedTeacher]:
     """Train or load every teacher that is not there yet, in parallel, as Ray tasks.
 
+    What is there and promises nothing is looked up here: a task would have to import PyTorch first.
+
     Raises:
         ValueError: if a checkpoint cannot be used.
     """
@@ -95,14 +97,26 @@ def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedT
     # the process ends with its task: it would keep its memory, on a GPU too
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_calls=1)
     task = remote(prepare_teacher)
+    place = directory.resolve()
     pending = {
-        name: task.remote(config, directory.resolve())
+        name: task.remote(config, place)
         for name, config in teachers_to_prepare(study).items()
+        if not _is_there(config, place)
     }
     try:
-        return {name: ray.get(result) for name, result in pending.items()}
+        made = {name: ray.get(result) for name, result in pending.items()}
     except RayTaskError as error:
         raise error.cause from None
+    return {
+        name: made.get(name) or prepare_teacher(config, place)
+        for name, config in teachers_to_prepare(study).items()
+    }
+
+
+def _is_there(config: TrialConfig, directory: Path) -> bool:
+    """Whether a teacher needs only to be read: one that promises an accuracy is measured again."""
+    promised = config.teacher is not None and config.teacher.clean_accuracy is not None
+    return teacher_path(config, directory).is_file() and not promised
 
 
 def run_trials(

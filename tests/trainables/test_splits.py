@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
+from trainables.data.sets.digits import num_digits
 from trainables.splits import Data, Rows, Split, from_levels, hold_out
 
 LEVELS = torch.randint(0, 256, (10, 3, 2, 4), dtype=torch.uint8)
@@ -83,3 +85,10 @@ def test_what_is_held_out_has_the_same_share_of_every_class():
 
     assert np.bincount(labels[held_out]).tolist() == [5, 3, 2]
     assert sorted([*rest, *held_out]) == list(range(100))
+
+
+@pytest.mark.parametrize("classes", [2, 7, 10])
+def test_the_number_of_digits_is_known_without_loading_them(classes):
+    loaded = load_digits(n_class=classes)
+
+    assert num_digits(classes) == len(loaded.target)
