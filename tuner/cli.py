@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tuner.measuring_verbs import diagnose, evaluate
+from tuner.package_verb import package
 from tuner.taking_verbs import export, train
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, console
@@ -132,6 +133,7 @@ def front(directory: StudyDir) -> None:
 
 app.command()(export)
 app.command()(train)
+app.command()(package)
 app.command()(evaluate)
 app.command()(diagnose)
 app.command("teachers")(list_teachers)
