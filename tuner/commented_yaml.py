@@ -1,5 +1,6 @@
 """Settings as YAML in which every field says what it means, in its own unit."""
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +29,16 @@ def commented(settings: Mapping[str, Any], model: BaseModel) -> str:
         model: the same settings validated; its fields' descriptions and the first lines of its
             classes are the comments.
     """
-    notes = describe(model)
+    return as_yaml(settings, describe(model))
+
+
+def as_yaml(settings: Mapping[str, Any], notes: Mapping[Path, str] | None = None) -> str:
+    """YAML with every value on one line, sections apart, and notes behind keys by their path."""
     text, after_section = "", False
     for key, value in settings.items():
         section = isinstance(value, Mapping)
         gap = "\n" if text and (section or after_section) else ""
-        text += gap + "".join(_entry((key,), value, notes, ""))
+        text += gap + "".join(_entry((key,), value, notes or {}, ""))
         after_section = section
     return text
 
@@ -124,4 +129,5 @@ def _line(setting: str, note: str) -> Iterator[str]:
 def scalar(value: object) -> str:
     """A value on one line, as YAML."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
-    return text.removesuffix("\n").removesuffix("...").rstrip("\n")
+    line = text.removesuffix("\n").removesuffix("...").rstrip("\n")
+    return line if line.isprintable() else json.dumps(value)

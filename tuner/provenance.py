@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from trainables.frozen import Frozen, fingerprint
+from tuner.commented_yaml import as_yaml
 from tuner.made_with import commit, versions
 from tuner.quantities import attack_name, measured, num_images
 from tuner.records import TrialRecord
@@ -90,8 +91,7 @@ def _moment(moment: datetime | None) -> str | None:
 
 def as_comments(provenance: Provenance) -> str:
     """Lines that begin with ``#``; without the marks they are YAML under one key."""
-    content = {KEY: provenance.model_dump(mode="json")}
-    text = yaml.safe_dump(content, sort_keys=False, width=90)  # escapes line ends in names
+    text = as_yaml({KEY: provenance.model_dump(mode="json")})
     return "".join(f"# {line}\n" for line in text.splitlines())
 
 
