@@ -24,6 +24,11 @@ def found_by_evaluate(place):
     return find_target(place, Foreign())
 
 
+def packed(weights):
+    """As safetensors takes them."""
+    return {key: value.contiguous() for key, value in weights.items()}
+
+
 @pytest.fixture(scope="module")
 def state():
     return Distillation.build(TRIAL).state_dict()
@@ -43,7 +48,7 @@ def test_safetensors_with_their_config_inside_are_a_student(find, state, tmp_pat
 
 @pytest.mark.parametrize("find", [found_by_evaluate, find_student])
 def test_safetensors_without_a_config_take_the_one_beside_them(find, state, tmp_path):
-    save_file(dict(state["student"]), tmp_path / "student.safetensors")
+    save_file(packed(state["student"]), tmp_path / "student.safetensors")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
 
     assert find(tmp_path / "student.safetensors").config == TRIAL
@@ -66,7 +71,7 @@ def test_a_config_means_the_student_beside_it(state, tmp_path):
 
 @pytest.mark.parametrize("find", [found_by_evaluate, find_student])
 def test_weights_beside_another_config_are_refused(find, state, tmp_path):
-    save_file(dict(state["student"]), tmp_path / "student.safetensors")
+    save_file(packed(state["student"]), tmp_path / "student.safetensors")
     other = {**CONFIG, "student": {"architecture": "small_resnet8"}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(other))
 
@@ -82,7 +87,7 @@ def test_the_folder_of_several_seeds_names_them(state, tmp_path, monkeypatch):
     (tmp_path / "best.yaml").write_text(yaml.safe_dump(CONFIG))
 
     for place in (folder, tmp_path / "best.yaml"):
-        with pytest.raises(ValueError, match="one of its seeds, such as .*seed_0"):
+        with pytest.raises(ValueError, match=r"one of its seeds, such as .*seed_0"):
             found_by_evaluate(place)
     shutil.rmtree(folder)
     with pytest.raises(ValueError, match="is not trained yet"):
