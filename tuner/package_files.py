@@ -60,24 +60,10 @@ def disagreement(package: Package) -> str:
 
 def as_json(package: Package) -> dict[str, Any]:
     """Every number of the package and what it depends on."""
-    target, config = package.target, package.target.config
-    counted = cost(target.architecture, package.data.image_shape, package.data.num_classes)
-    origin = package.provenance
     return {
         "good": not package.wrong,
-        "architecture": target.architecture,
-        "parameters": counted.parameters,
-        "multiply_adds": counted.multiply_adds,
-        "data": config.data.name,
-        "classes": package.data.num_classes,
-        "input": {
-            "name": "images",
-            "type": "float32",
-            "shape": ["batch", *package.data.image_shape],
-        },
-        "range": [0.0, 1.0],
-        "output": {"name": "logits", "shape": ["batch", package.data.num_classes]},
-        "threat": config.threat.model_dump(mode="json"),
+        **_student(package),
+        "threat": package.target.config.threat.model_dump(mode="json"),
         "attack": target_attack(package),
         "split": "test",
         "network": _agreement(package.network),
@@ -89,13 +75,34 @@ def as_json(package: Package) -> dict[str, Any]:
             runtime: {str(n): time._asdict() for n, time in times.items()}
             for runtime, times in package.timings.items()
         },
+        **_origin(package),
+    }
+
+
+def _student(package: Package) -> dict[str, Any]:
+    architecture, shape = package.target.architecture, package.data.image_shape
+    classes = package.data.num_classes
+    return {
+        "architecture": architecture,
+        **cost(architecture, shape, classes)._asdict(),
+        "data": package.target.config.data.name,
+        "classes": classes,
+        "input": {"name": "images", "type": "float32", "shape": ["batch", *shape]},
+        "range": [0.0, 1.0],
+        "output": {"name": "logits", "shape": ["batch", classes]},
+    }
+
+
+def _origin(package: Package) -> dict[str, Any]:
+    origin, path = package.provenance, package.target.path
+    return {
         "cpu": cpu(),
         "threads": 1,
-        "checkpoint": str(target.path),
-        "checkpoint_sha256": sha256(target.path),
+        "checkpoint": str(path),
+        "checkpoint_sha256": sha256(path),
         "provenance": origin.model_dump(mode="json") if origin else None,
         "evaluation": package.evaluation,
-        "notes": list(target.notes),
+        "notes": list(package.target.notes),
         "commit": commit(),
         "versions": package.versions,
     }

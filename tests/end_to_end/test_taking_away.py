@@ -9,8 +9,10 @@ import pytest
 import torch
 from run_tuner import EPOCHS, mlflow_runs, records, tuner
 
-from tuner.config_files import load_trial_config
+from tuner.config_files import export_config, load_trial_config
+from tuner.directory import StudyDirectory
 from tuner.evaluation_target import Foreign, find_target
+from tuner.showing import results_of
 
 pytestmark = pytest.mark.end_to_end
 
@@ -40,12 +42,13 @@ def packaged(finished):
 
 def test_every_config_of_the_study_goes_out_and_comes_back(finished, tmp_path):
     folder, _ = finished
+    results = results_of(StudyDirectory(folder / "runs/digits"))
+    numbers = [record.number for record in results.complete]
 
-    for record in records(folder):
-        path = tmp_path / f"{record.number}.yaml"
-        tuner(folder, "export", "runs/digits", "--pick", f"trial:{record.number}", "--output", path)
+    paths = [export_config(results, f"trial:{n}", tmp_path / f"{n}.yaml") for n in numbers]
 
-        assert load_trial_config(path).model_dump(mode="json") == record.config
+    configs = [load_trial_config(path).model_dump(mode="json") for path in paths]
+    assert configs == [record.config for record in results.complete]
 
 
 def test_the_trained_student_is_the_trial_and_in_mlflow(packaged):
