@@ -13,7 +13,8 @@ from trainables.teachers import check_pair, load_teachers
 def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tuple[int, Metrics]]:
     """Train as the config says; yields every epoch's number and metrics.
 
-    Goes on from ``checkpoint`` if it is there, and writes it after every epoch.
+    Goes on from ``checkpoint`` if it is there, and writes it after every epoch, once the epoch's
+    metrics have been taken: whoever keeps them misses none, whenever this is killed.
 
     Raises:
         ValueError: if data, student or teacher cannot be had, or the checkpoint belongs to another
@@ -28,5 +29,5 @@ def train(config: TrialConfig, checkpoint: Path, teachers: Path) -> Iterator[tup
             yield distillation.epoch, distillation.validate()
     while not distillation.finished:
         metrics = {**distillation.train_epoch(), **distillation.validate()}
-        save_atomically(distillation.state_dict(), checkpoint)
         yield distillation.epoch, metrics
+        save_atomically(distillation.state_dict(), checkpoint)

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from tuner.measuring_verbs import diagnose, evaluate
+from tuner.package_verb import package
+from tuner.taking_verbs import export, train
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, console
 
@@ -129,39 +131,9 @@ def front(directory: StudyDir) -> None:
     show_front(StudyDirectory(directory), console)
 
 
-@app.command()
-def export(
-    directory: StudyDir,
-    pick: Annotated[
-        str, typer.Option(help='knee, max-clean, max-robust, "robust>=0.4" or trial:N.')
-    ] = "knee",
-    output: Annotated[
-        Path | None, typer.Option(help="The YAML file; default: in the study's front folder.")
-    ] = None,
-) -> None:
-    """Write the config of one point of the front, ready for tuner train."""
-    from tuner.directory import StudyDirectory
-    from tuner.showing import export_pick
-
-    export_pick(StudyDirectory(directory), pick, output, console)
-
-
-@app.command()
-def train(
-    config: Annotated[Path, typer.Argument(help="A trial's YAML file, as tuner export writes it.")],
-    output: Annotated[
-        Path | None, typer.Option(help="Folder of the result; default: runs/train/<file>.")
-    ] = None,
-    teachers: Annotated[
-        Path, typer.Option(help="Folder of prepared teachers; a missing one is trained into it.")
-    ] = Path("runs/teachers"),
-) -> None:
-    """Train one student as a config says; goes on from its last epoch if it was stopped."""
-    from tuner.commands import train_config
-
-    train_config(config, output or Path("runs/train") / config.stem, teachers, console)
-
-
+app.command()(export)
+app.command()(train)
+app.command()(package)
 app.command()(evaluate)
 app.command()(diagnose)
 app.command("teachers")(list_teachers)

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 from rich.console import Console
 
-from tuner.directory import StudyDirectory, write_yaml
+from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.mlflow_server import serve
 from tuner.preview import preview as preview
@@ -14,7 +13,7 @@ from tuner.records import Cause
 from tuner.session import Session, StudyInterruptedError, publication
 from tuner.showing import results_of, show_results
 from tuner.study import StudyConfig
-from tuner.study_file import find_study, load_study, load_trial
+from tuner.study_file import find_study, load_study
 from tuner.tracking import default_uri, pages, sync
 from tuner.trial_files import TrialFiles
 
@@ -73,20 +72,6 @@ def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Co
             files.update(ledger.fail(number, f"{Cause.cancelled}: by tuner cancel"))
     console.print(f"cancelled {len(numbers)} of {len(unfinished)} unfinished trials")
     console.print(f"go on with the rest: tuner resume {directory.path}")
-
-
-def train_config(config: Path, output: Path, teachers: Path, console: Console) -> None:
-    """Train one student in this process."""
-    from trainables.hardware import in_words
-    from trainables.single import train
-
-    trial = load_trial(config)
-    console.print(f"hardware: {in_words(trial.hardware)}")
-    write_yaml(output / "config.yaml", trial.model_dump(mode="json"))
-    for epoch, metrics in train(trial, output / "checkpoint.pt", teachers):
-        shown = ", ".join(f"{k.partition('/')[2]} {v:.4g}" for k, v in metrics.items())
-        console.print(f"epoch {epoch}/{trial.epochs}: {shown}", soft_wrap=True)
-    console.print(f"student: {output / 'checkpoint.pt'}", soft_wrap=True)
 
 
 def open_ui(

@@ -18,9 +18,9 @@ from trainables.diagnostics.taylor import taylor_remainder_ratio
 from trainables.distillation import VALIDATION_SEED, build_network
 from trainables.hardware import pick_device
 from trainables.models import Network
-from trainables.models.checkpoints import read_checkpoint
 from trainables.smoothing import Certificates, SmoothingConfig, certify
 from trainables.teachers import network_from_file, prepared_network, teacher_path
+from tuner.student_files import file_in, load_student, read_student
 
 FACTORS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 """Radii as factors of the threat's epsilon, unless others are asked for."""
@@ -104,15 +104,15 @@ def first_images(split: Split, count: int) -> Split:
 
 
 def find_student(target: Path) -> Student:
-    """The student in a checkpoint, or in a folder that holds ``checkpoint.pt``.
+    """The student in a checkpoint or student.safetensors, or in a folder that holds one.
 
     Raises:
         ValueError: if there is none that was trained here.
     """
-    path = target / "checkpoint.pt" if target.is_dir() else target
-    if target.is_dir() and not path.is_file():
+    path = file_in(target) if target.is_dir() else target
+    if path is None:
         raise ValueError(
-            f"{target} holds neither study.yaml nor checkpoint.pt; "
+            f"{target} holds neither study.yaml nor checkpoint.pt nor student.safetensors; "
             "name a study's directory, a trial's folder or a checkpoint"
         )
     found = _own(path)
@@ -125,12 +125,12 @@ def find_student(target: Path) -> Student:
 
 
 def _own(path: Path) -> Student | None:
-    state = read_checkpoint(path)
+    state = read_student(path)
     if "config" not in state or "student" not in state:
         return None
     config = TrialConfig.model_validate(state["config"])
     network = build_network(config, config.student.architecture, config.student.normalize)
-    network.load_state_dict(state.get("result", state["student"]))
+    load_student(network, state.get("result", state["student"]), path)
     return Student(path, config, network.eval().requires_grad_(False))
 
 

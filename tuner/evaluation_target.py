@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from trainables.config import TrialConfig
 from trainables.distillation import build_network
 from trainables.models import Network
-from trainables.models.checkpoints import load_weights, read_checkpoint
+from trainables.models.checkpoints import load_weights
 from trainables.teachers import prepared_network
 from tuner.explain import explain
+from tuner.student_files import file_in, load_student, read_student, seeds_in
 from tuner.study_file import load_trial
 
 TRAINED = Path("runs/train")
@@ -62,8 +63,8 @@ def find_target(place: Path, foreign: Foreign) -> Target:
     """Load what lies at ``place``.
 
     Args:
-        place: a checkpoint, a folder that holds ``checkpoint.pt``, or a trial's config, whose
-            student is then the one that ``tuner train`` left.
+        place: a checkpoint or student.safetensors, a folder that holds one, or a trial's config,
+            whose student is then the one beside it, or that ``tuner train`` left.
         foreign: how to read weights that were not trained here.
 
     Raises:
@@ -72,7 +73,7 @@ def find_target(place: Path, foreign: Foreign) -> Target:
     if place.suffix in {".yaml", ".yml"}:
         return _from_config(place, foreign)
     path = _in_folder(place) if place.is_dir() else place
-    state = read_checkpoint(path)
+    state = read_student(path)
     if "members" in state:
         raise ValueError(
             f"{path} is an ensemble of teachers; evaluate them one by one: "
@@ -93,14 +94,23 @@ def _in_folder(folder: Path) -> Path:
         raise ValueError(
             f"{folder} is a study; name one of its trials, such as {folder / 'trials' / '0000'}"
         )
-    if not (folder / "checkpoint.pt").is_file():
-        raise ValueError(f"folder {folder} holds no checkpoint.pt; name a checkpoint or its folder")
-    return folder / "checkpoint.pt"
+    found = file_in(folder)
+    if found is None:
+        seeds = seeds_in(folder)
+        which = f"one of its seeds, such as {seeds[0]}" if seeds else "a checkpoint or its folder"
+        raise ValueError(
+            f"folder {folder} holds no checkpoint.pt and no student.safetensors; name {which}"
+        )
+    return found
 
 
 def _from_config(place: Path, foreign: Foreign) -> Target:
     config = load_trial(place)
-    path = TRAINED / place.stem / "checkpoint.pt"
+    if place.name == "config.yaml" and (beside := file_in(place.parent)):
+        return find_target(beside, foreign)
+    trained = TRAINED / place.stem
+    path = _in_folder(trained) if seeds_in(trained) else file_in(trained)
+    path = path or trained / "checkpoint.pt"
     if not path.is_file():
         raise ValueError(
             f"the student of {place} is not trained yet ({path} does not exist); train it with: "
@@ -121,7 +131,7 @@ def _ours(path: Path, state: Mapping[str, Any], config: TrialConfig) -> Target:
         network = prepared_network(path, _on_this_machine(config))
     else:
         network = _build(config)
-        network.load_state_dict(weights)
+        load_student(network, weights, path)
     epoch = state.get("epoch", config.epochs)
     unfinished = epoch < config.epochs and "result" not in state
     notes = (f"trained for {epoch} of {config.epochs} epochs so far",) if unfinished else ()

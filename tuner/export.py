@@ -1,4 +1,4 @@
-"""What a person takes away: the front as files, and configs that train its points again."""
+"""The front as files: table, data, picture, page, and a config for each of its points."""
 
 import csv
 import io
@@ -6,70 +6,19 @@ import json
 import re
 from pathlib import Path
 
-import yaml
-
-from trainables.config import TrialConfig
 from tuner.atomic import write_atomically
+from tuner.config_files import config_name, write_config
+from tuner.config_files import export_config as export_config
+from tuner.config_files import load_trial_config as load_trial_config
 from tuner.correlations import correlation_png, gaps_and_robustness
 from tuner.front_html import front_html
 from tuner.gains import what_alignment_buys
 from tuner.plots import write_front_png
-from tuner.quantities import attack_name, measured
-from tuner.records import TrialRecord
 from tuner.results import Results
 from tuner.tables import attack_sentence, front_rows
 
 OWN_CONFIG = re.compile(r"trial_\d{4,}\.yaml|knee\.yaml")
 COLUMNS_BEFORE = ("trial", "on_front", "knee", "label")
-
-
-def export_config(results: Results, pick: str, path: Path) -> Path:
-    """Write one trial's config as YAML that ``tuner train`` takes unchanged.
-
-    Args:
-        results: the study.
-        pick: see ``Results.pick``.
-        path: the file; written whole or not at all.
-
-    Returns:
-        ``path``.
-
-    Raises:
-        ValueError: if ``pick`` names no complete trial.
-    """
-    return _write_config(results, results.pick(pick), path)
-
-
-def load_trial_config(path: Path) -> TrialConfig:
-    """The config that a YAML file holds.
-
-    Raises:
-        pydantic.ValidationError: if it is not a valid trial config.
-    """
-    return TrialConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
-def _write_config(results: Results, record: TrialRecord, path: Path) -> Path:
-    header = "".join(f"# {line}\n" for line in _header(results, record, path))
-    config = yaml.safe_dump(
-        json.loads(json.dumps(record.config)), sort_keys=False, allow_unicode=True
-    )
-    return write_atomically(path, header + config)
-
-
-def _header(results: Results, record: TrialRecord, path: Path) -> list[str]:
-    seeds = f", means of {record.replicates} seeds" if record.replicates > 1 else ""
-    lines = [
-        f"study {results.study.name}, trial {record.number} ({record.label})",
-        record.pair,
-        f"measured on the validation split: {measured(record.values)}{seeds}",
-        f"under {attack_name(record.config)}",
-        f"train it again: tuner train {path.as_posix()}",
-    ]
-    # a name may hold anything; a line end would let it out of its comment
-    return [
-        " ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in lines
-    ]
 
 
 def write_front(results: Results, directory: Path) -> list[Path]:
@@ -105,11 +54,10 @@ def _write_correlation(results: Results, path: Path) -> list[Path]:
 
 def _write_configs(results: Results, directory: Path) -> list[Path]:
     written = [
-        _write_config(results, record, directory / f"trial_{record.number:04d}.yaml")
-        for record in results.front
+        write_config(results, record, directory / config_name(record)) for record in results.front
     ]
     if results.front:
-        written.append(_write_config(results, results.knee, directory / "knee.yaml"))
+        written.append(write_config(results, results.knee, directory / "knee.yaml"))
     for path in directory.glob("*.yaml"):
         if OWN_CONFIG.fullmatch(path.name) and path not in written:
             path.unlink()

@@ -5,7 +5,6 @@ from pathlib import Path
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
-from tuner.export import export_config
 from tuner.gains import gains_table
 from tuner.ledger import Ledger
 from tuner.results import Results
@@ -53,20 +52,3 @@ def results_of(directory: StudyDirectory) -> Results:
 def show_front(directory: StudyDirectory, console: Console) -> None:
     """The front of a study, finished or not."""
     show_results(results_of(directory), directory, console)
-
-
-def export_pick(
-    directory: StudyDirectory, pick: str, output: Path | None, console: Console
-) -> None:
-    """Write one config of a study."""
-    results = results_of(directory)
-    record = results.pick(pick)
-    path = output or directory.path / "exported" / f"{slug(pick)}.yaml"
-    export_config(results, f"trial:{record.number}", path)
-    console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}")
-    console.print(f"train it with: tuner train {path}", soft_wrap=True)
-
-
-def slug(pick: str) -> str:
-    """A pick as a file name: ``robust>=0.4`` becomes ``robust-at-least-0.4``."""
-    return pick.replace(">=", "-at-least-").replace(">", "-above-").replace(":", "-")

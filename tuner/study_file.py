@@ -48,15 +48,25 @@ def load_study(path: Path) -> StudyConfig:
 
 
 def load_trial(path: Path) -> TrialConfig:
-    """A trial's config from its YAML file.
+    """A trial's config from its YAML or JSON file; a key ``provenance`` means nothing to it.
 
     Raises:
         ValueError: in one sentence, if it is missing, no YAML or no valid config.
     """
-    return _load(path, TrialConfig)
+    content = read_settings(path)
+    return _validated({k: v for k, v in content.items() if k != "provenance"}, path, TrialConfig)
 
 
 def _load(path: Path, model: type[Model]) -> Model:
+    return _validated(read_settings(path), path, model)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML or JSON file.
+
+    Raises:
+        ValueError: in one sentence, if it is missing, no YAML or holds something else.
+    """
     if not path.is_file():
         raise ValueError(f"file {path} does not exist; give the path of a .yaml file")
     try:
@@ -65,6 +75,10 @@ def _load(path: Path, model: type[Model]) -> Model:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
+    return content
+
+
+def _validated(content: dict[str, Any], path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:

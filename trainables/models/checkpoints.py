@@ -11,14 +11,13 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from trainables.models.fitting import compare
 from trainables.models.inert_pickle import read_inert
 from trainables.models.layouts import facts_of, translated
 from trainables.models.network import Network
 from trainables.models.normalization import ChannelStatistics
+from trainables.models.student_file import read_student
 from trainables.models.wrapping import Unwrapped, Weights, unwrap
 
 
@@ -57,9 +56,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def _safetensors(path: Path) -> dict[str, Tensor]:
+def _safetensors(path: Path) -> dict[str, Any]:
     try:
-        return dict(load_file(path))
+        return read_student(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(_unreadable(path)) from error
 

@@ -1,0 +1,103 @@
+"""``tuner export``: files, formats, and what it refuses."""
+
+import dataclasses
+
+import pytest
+from make_records import make_search
+from typer.testing import CliRunner
+
+from tuner.cli import app
+from tuner.config_files import load_trial_config
+from tuner.exporting import slug
+from tuner.results import Results
+
+
+@pytest.fixture
+def results():
+    return make_search()
+
+
+@pytest.fixture
+def export(results, tmp_path, monkeypatch):
+    """``export(…)`` of a study that is read from memory; returns exit code and output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tuner.exporting.results_of", lambda _: results)
+
+    def run(*arguments):
+        result = CliRunner().invoke(app, ["export", "runs/x", *map(str, arguments)])
+        return result.exit_code, " ".join(result.output.split())
+
+    return run
+
+
+def test_without_a_word_the_knee_goes_to_the_studys_folder(export, results, tmp_path):
+    code, output = export()
+
+    assert code == 0
+    assert output.endswith("train it with: tuner train runs/x/exported/knee.yaml")
+    path = tmp_path / "runs/x/exported/knee.yaml"
+    assert load_trial_config(path).model_dump(mode="json") == results.knee.config
+
+
+def test_all_members_of_the_front_go_into_a_folder(export, results, tmp_path):
+    code, output = export("--all", "--format", "json", "--output", "front")
+
+    assert code == 0
+    written = sorted(path.name for path in (tmp_path / "front").iterdir())
+    assert written == sorted(f"trial_{record.number:04d}.json" for record in results.front)
+    assert f"train one with: tuner train front/trial_{results.front[0].number:04d}" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (("--output", "a.json"), "a.json"),
+        (("--output", "here/a.yml"), "here/a.yml"),
+        (("--format", "json"), "runs/x/exported/knee.json"),
+        (("--output", "."), "knee.yaml"),
+        (("--pick", "robust >= 0.5"), "runs/x/exported/robust-at-least-0.5.yaml"),
+    ],
+)
+def test_the_files_name_and_the_format_agree(export, tmp_path, arguments, path):
+    code, output = export(*arguments)
+
+    assert (code, (tmp_path / path).is_file()) == (0, True), output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--pick", "trial:7"), "trial 7 is failed; only complete trials can be picked"),
+        (("--pick", "trial:11"), "trial 11 is stopped; only complete trials can be picked"),
+        (("--pick", "trial:51000"), "trial 51000 is not in the study"),
+        (("--pick", "robust>=0.99"), "no complete trial has val/robust_accuracy >= 0.99"),
+        (("--pick", "best"), "unknown pick 'best'; allowed are forms such as knee"),
+        (("--pick", "knee", "--all"), "got --pick knee too; use one"),
+        (("--output", "a.json", "--format", "yaml"), "name a file that ends in .yaml"),
+        (("--all", "--output", "a.yaml"), "into a folder, got the file a.yaml"),
+        (("--output", "file/a.yaml"), "name another place with --output"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, words):
+    (tmp_path / "file").touch()
+
+    code, output = export(*arguments)
+
+    assert code == 2
+    assert words in output
+    assert output.count("error:") == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all",)])
+def test_a_study_without_a_complete_trial_has_no_front(export, results, monkeypatch, arguments):
+    empty = Results(results.study, [dataclasses.replace(results.failed[0])])
+    monkeypatch.setattr("tuner.exporting.results_of", lambda _: empty)
+
+    code, output = export(*arguments)
+
+    assert (code, "has no complete trial yet" in output) == (2, True)
+
+
+def test_a_pick_becomes_a_file_name():
+    assert slug("robust>=0.4") == "robust-at-least-0.4"
+    assert slug("../trial:7") == "..-trial-7"

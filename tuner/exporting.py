@@ -1,0 +1,100 @@
+"""What ``tuner export`` does: find the pick, choose the file, write it, say how to go on."""
+
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from tuner.config_files import Format, export_front, write_config
+from tuner.directory import StudyDirectory
+from tuner.results import Results
+from tuner.showing import results_of
+
+FOLDER = "exported"
+
+
+def export_pick(
+    directory: StudyDirectory,
+    pick: str,
+    output: Path | None,
+    console: Console,
+    *,
+    form: Format | None = None,
+) -> None:
+    """Write one config of a study.
+
+    Args:
+        directory: the study's.
+        pick: see ``Results.pick``.
+        output: a file, or a folder that is there; None: ``exported/`` in the study's.
+        console: where to say what was written.
+        form: None: as the file's name ends, else YAML.
+
+    Raises:
+        ValueError: if nothing can be picked so, or the file's name ends in another format.
+        OSError: if it cannot be written.
+    """
+    results = results_of(directory)
+    record = results.pick(pick)
+    path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
+    try:
+        write_config(results, record, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}", markup=False)
+    console.print(f"train it with: tuner train {path}", soft_wrap=True, markup=False)
+
+
+def export_members(
+    directory: StudyDirectory, output: Path | None, console: Console, *, form: Format | None
+) -> None:
+    """Write the configs of all members of a study's front into a folder.
+
+    Raises:
+        ValueError: if there is no front, or ``output`` is no folder.
+        OSError: if it cannot be written.
+    """
+    results = results_of(directory)
+    folder = output or directory.path / FOLDER
+    if folder.is_file() or folder.suffix in {".yaml", ".yml", ".json"}:
+        raise ValueError(f"--all writes a file per trial into a folder, got the file {folder}")
+    try:
+        paths = export_front(results, folder, form or "yaml")
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    _list(results, paths, console)
+
+
+def _list(results: Results, paths: list[Path], console: Console) -> None:
+    for record, path in zip(results.front, paths, strict=True):
+        console.print(f"trial {record.number} ({record.pair}): {path}", soft_wrap=True)
+    console.print(f"train one with: tuner train {paths[0]}", soft_wrap=True, markup=False)
+
+
+def place(output: Path, name: str, form: Format | None) -> Path:
+    """The file to write: ``output`` itself, or ``name`` in it where it is a folder.
+
+    Raises:
+        ValueError: if the file's name ends in another format than ``form``.
+    """
+    if output.is_dir() or output.name == FOLDER:
+        return output / name
+    ending = {".json": "json"}.get(output.suffix, "yaml")
+    if form is not None and ending != form:
+        raise ValueError(
+            f"--output {output} ends as {ending}, but --format is {form}; name a file that ends "
+            f"in .{form}, or leave --format out"
+        )
+    return output
+
+
+def unwritable(path: Path, error: OSError) -> OSError:
+    """One sentence: what cannot be written, why, and what to do."""
+    reason = error.strerror or error
+    return OSError(f"cannot write {path} ({reason}); name another place with --output")
+
+
+def slug(pick: str) -> str:
+    """A pick as a file name: ``robust>=0.4`` becomes ``robust-at-least-0.4``."""
+    words = pick.replace(" ", "").replace(">=", "-at-least-").replace(">", "-above-")
+    return re.sub(r"[^\w.-]", "-", words)

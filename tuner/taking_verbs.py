@@ -1,0 +1,89 @@
+"""The verbs that take a result away; heavy imports live inside them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuner.terminal import console
+
+
+class ConfigFormat(StrEnum):
+    """How a config is written."""
+
+    yaml = "yaml"
+    json = "json"
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(help="A study's directory, runs/<name>.")],
+    *,
+    pick: Annotated[
+        str | None,
+        typer.Option(help='knee (default), max-clean, max-robust, "robust>=0.4" or trial:N.'),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All members of the front, a file each.")
+    ] = False,
+    form: Annotated[
+        ConfigFormat | None, typer.Option("--format", help="Default: as --output ends, else yaml.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A file or folder; default: exported/ in the study's directory."),
+    ] = None,
+) -> None:
+    """Write the config of one point of the front, or of all, ready for tuner train."""
+    from tuner.directory import StudyDirectory
+    from tuner.exporting import export_members, export_pick
+
+    place = StudyDirectory(directory)
+    if every and pick is not None:
+        raise ValueError(f"--all writes every member of the front, got --pick {pick} too; use one")
+    if every:
+        export_members(place, output, console, form=form.value if form else None)
+    else:
+        export_pick(place, pick or "knee", output, console, form=form.value if form else None)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="A trial's file, as tuner export writes it.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the result; default: runs/train/<file>.")
+    ] = None,
+    teachers: Annotated[
+        Path, typer.Option(help="Folder of prepared teachers; a missing one is trained into it.")
+    ] = Path("runs/teachers"),
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Train so many, from the config's seed on.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="Train with this seed; repeatable.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the data, instead of the config's.")
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=0, help="0: the CPU; 1: a GPU; default: as the config says.")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow; default: runs/mlflow.db, as of studies there.")
+    ] = None,
+    tracking: Annotated[bool, typer.Option(help="Log the training in MLflow.")] = True,
+) -> None:
+    """Train students as a config says; goes on from the last epoch if it was stopped."""
+    from tuner.training_verb import TrainingRequest, chosen_seeds, train_and_show
+
+    request = TrainingRequest(
+        config,
+        output,
+        teachers,
+        chosen_seeds(config, seeds, seed or []),
+        epochs=epochs,
+        gpus=gpus,
+        tracking_uri=tracking_uri,
+        tracking=tracking,
+    )
+    train_and_show(request, console)
