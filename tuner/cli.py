@@ -8,6 +8,7 @@ import typer
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, console
+from tuner.verify_verb import verify
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -164,6 +165,7 @@ def train(
 
 app.command()(evaluate)
 app.command()(diagnose)
+app.command()(verify)
 app.command("teachers")(list_teachers)
 
 
