@@ -7,8 +7,8 @@ import typer
 
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.teachers_verb import list_teachers
-from tuner.terminal import SentenceGroup, console
-from tuner.verify_verb import verify
+from tuner.terminal import Numbers, SentenceGroup, Split, console
+from tuner.verify_verb import show_verified_front, verify
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -122,12 +122,20 @@ def ls(
 
 
 @app.command()
-def front(directory: StudyDir) -> None:
+def front(
+    directory: StudyDir,
+    split: Annotated[
+        Split, typer.Option(help="test: the front as tuner verify measured it.")
+    ] = Split.validation,
+) -> None:
     """Show the Pareto front of a study, with its baselines."""
     from tuner.directory import StudyDirectory
     from tuner.showing import show_front
 
-    show_front(StudyDirectory(directory), console)
+    if split is Split.test:
+        show_verified_front(StudyDirectory(directory), console)
+    else:
+        show_front(StudyDirectory(directory), console)
 
 
 @app.command()
@@ -139,12 +147,16 @@ def export(
     output: Annotated[
         Path | None, typer.Option(help="The YAML file; default: in the study's front folder.")
     ] = None,
+    on: Annotated[
+        Numbers | None, typer.Option(help="Pick on these numbers; default: verified, if any.")
+    ] = None,
 ) -> None:
     """Write the config of one point of the front, ready for tuner train."""
     from tuner.directory import StudyDirectory
     from tuner.showing import export_pick
 
-    export_pick(StudyDirectory(directory), pick, output, console)
+    place = StudyDirectory(directory)
+    export_pick(place, pick, output, console, on=on.value if on else None)
 
 
 @app.command()

@@ -10,6 +10,8 @@ from tuner.gains import gains_table
 from tuner.ledger import Ledger
 from tuner.results import Results
 from tuner.tables import front_table, studies_table
+from tuner.verification import load_verification
+from tuner.verification_picks import Numbers, choose
 
 
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
@@ -56,14 +58,21 @@ def show_front(directory: StudyDirectory, console: Console) -> None:
 
 
 def export_pick(
-    directory: StudyDirectory, pick: str, output: Path | None, console: Console
+    directory: StudyDirectory,
+    pick: str,
+    output: Path | None,
+    console: Console,
+    *,
+    on: Numbers | None = None,
 ) -> None:
-    """Write one config of a study."""
+    """Write one config of a study, picked on verified numbers where there are any."""
     results = results_of(directory)
-    record = results.pick(pick)
+    chosen = choose(results, pick, load_verification(directory.path), on)
+    record = chosen.record
     path = output or directory.path / "exported" / f"{slug(pick)}.yaml"
     export_config(results, f"trial:{record.number}", path)
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}")
+    console.print(chosen.sentence, markup=False, soft_wrap=True)
     console.print(f"train it with: tuner train {path}", soft_wrap=True)
 
 

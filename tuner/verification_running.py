@@ -13,7 +13,7 @@ from rich.console import Console
 from tuner.evaluating import Request
 from tuner.records import Cause
 from tuner.study import ResourcesConfig
-from tuner.verification import CLEAN, VerifiedRun
+from tuner.verification import CLEAN, Measured, VerifiedRun
 from tuner.verification_student import Student, run_student
 
 REDRAW_SECONDS = 1.0
@@ -124,14 +124,16 @@ class VerificationProgress:
 
 
 def describe(outcome: Outcome, key: str) -> str:
-    """``clean 96.7 %, autoattack 77.3 % at 0.1``; or why there is nothing to tell."""
+    """``clean 96.7 %, robust 77.3 % at 0.1, 27.3 % at 0.2``; or why there is nothing to tell."""
     if isinstance(outcome, str):
         return outcome
-    rows = [
-        f"{row.key} {100 * row.correct / row.total:.1f} %"
-        + ("" if row.key == CLEAN else f" at {row.epsilon:.4g}")
-        for row in outcome.measured
-        if row.key in {CLEAN, key}
-    ]
+    robust = ", ".join(
+        f"{_share(row)} at {row.epsilon:.4g}" for row in outcome.measured if row.key == key
+    )
+    clean = next(_share(row) for row in outcome.measured if row.key == CLEAN)
     believed = "" if outcome.verdict in {None, "plausible"} else "; masked gradients?"
-    return ", ".join(rows) + believed
+    return f"clean {clean}, robust {robust}{believed}"
+
+
+def _share(row: Measured) -> str:
+    return f"{100 * row.correct / row.total:.1f} %"

@@ -67,8 +67,8 @@ class Estimate:
         """
         low, high = self.of_images
         return (
-            max(0.0, self.mean - self._reach(self.mean - low)),
-            min(1.0, self.mean + self._reach(high - self.mean)),
+            max(0.0, self.mean - self._reach(max(0.0, self.mean - low))),
+            min(1.0, self.mean + self._reach(max(0.0, high - self.mean))),
         )
 
     def _reach(self, half: float) -> float:

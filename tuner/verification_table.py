@@ -146,9 +146,10 @@ def caption(found: Verification) -> str:
     norm = {"linf": "Linf", "l2": "L2"}[found.threat.norm]
     return (
         f"Means over up to {found.seeds} seeds ± their standard deviation, on {found.images:,} "
-        f"test images; robust: {found.attack_name}, {norm} epsilon {radius(found.threat.epsilon)}. In "
-        "brackets: 95 % intervals of the choice of seeds and images together. Within noise: the "
-        "intervals overlap on every accuracy."
+        f"test images; robust: {found.attack_name}, {norm} epsilon "
+        f"{radius(found.threat.epsilon)}. In brackets: 95 % intervals of the "
+        "choice of seeds and images together. Within noise: the intervals overlap on every "
+        "accuracy."
     )
 
 
