@@ -108,7 +108,7 @@ def test_rows_hold_means_spreads_and_intervals_by_radius(found):
     assert (first["on_front"], first["seeds"], first["val/robust_accuracy"]) == (True, 2, 0.30)
 
 
-def test_constraints_hold_for_the_verified_numbers(results):
+def test_constraints_hold_for_the_verified_numbers():
     bounds = [{"metric": "val/robust_accuracy", "at_least": 0.25}]
     bounded = study_of(*POINTS, constraints=bounds)
 
