@@ -23,7 +23,7 @@ def verification_png(found: Verification) -> bytes:
         _draw(axes, found, member)
     front = sorted(_test(found, m) for m in found.measured if found.is_on_front(m))
     if len(found.results.metrics) == 2 and front:
-        axes.plot(*zip(*front, strict=True), color=RED, linewidth=1.4, zorder=2)
+        axes.step(*zip(*front, strict=True), color=RED, linewidth=1.4, zorder=2)
     _frame(axes, found)
     _legend(figure)
     buffer = BytesIO()

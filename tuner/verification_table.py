@@ -177,16 +177,22 @@ def _optimism(found: Verification) -> list[str]:
     groups = {"chosen": chosen, "baselines": [m for m in found.measured if m.is_baseline]}
     lost = {name: found.optimism(members) for name, members in groups.items() if members}
     told = [
-        f"{name} ({len(groups[name])} configs) "
-        f"{_points(gone, 'val/clean_accuracy')} clean, "
+        f"{_group(name, groups[name])} {_points(gone, 'val/clean_accuracy')} clean, "
         f"{_points(gone, 'val/robust_accuracy')} robust"
         for name, gone in lost.items()
     ]
-    stronger = ", ".join(f"{name} {_points(gone, 'attack')}" for name, gone in lost.items())
+    broken = [
+        f"{_points(gone, 'attack').removeprefix('+')} ({name})" for name, gone in lost.items()
+    ]
     return [
         f"Selection bias, validation minus test under the study's own attack: {'; '.join(told)}.",
-        f"{found.attack_name} takes more than the study's own attack leaves: {stronger}.",
+        f"Of what that attack leaves on the test split, {found.attack_name} breaks another "
+        f"{', '.join(broken)}.",
     ]
+
+
+def _group(name: str, members: list[VerifiedMember]) -> str:
+    return f"{name} ({len(members)} config{'s' if len(members) > 1 else ''})"
 
 
 def _points(lost: dict[str, float], name: str) -> str:
