@@ -119,5 +119,6 @@ def _member(found: Verification, member: VerifiedMember, x: Span, y: Span) -> st
     text = escape(f"trial {member.trial}: {end[0]:.1f} % clean, {end[1]:.1f} % robust")
     return (
         f'<g>{line}<circle cx="{right:.1f}" cy="{below:.1f}" r="5.5" fill="{fill}" '
-        f'stroke="{colour}" stroke-width="2"><title>{text}</title></circle></g>'
+        f'stroke="{colour}" stroke-width="2"><title>{text}</title></circle>'
+        f'<text x="{right + 9:.1f}" y="{below - 6:.1f}">{member.trial}</text></g>'
     )

@@ -27,8 +27,12 @@ class Estimate:
 
     @cached_property
     def mean(self) -> float:
-        """Over the seeds, in [0, 1]."""
-        return statistics.fmean(self.shares)
+        """Over the seeds, in [0, 1].
+
+        Rounded where only sums of floats differ: equal counts have equal means, and neither beats
+        the other.
+        """
+        return round(statistics.fmean(self.shares), 12)
 
     @cached_property
     def sd(self) -> float | None:

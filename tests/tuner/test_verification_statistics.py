@@ -13,6 +13,13 @@ def test_one_seed_has_the_interval_of_its_images_alone():
     assert estimate.interval == pytest.approx(wilson(0.4, 300))
 
 
+def test_equal_counts_have_equal_means_whatever_the_seeds_they_come_from():
+    one, other = Estimate((37 / 40, 36 / 40), 40), Estimate((35 / 40, 38 / 40), 40)
+
+    assert sum(one.shares) / 2 != sum(other.shares) / 2
+    assert one.mean == other.mean == 0.9125
+
+
 def test_seeds_that_agree_leave_the_interval_of_the_images():
     estimate = Estimate((0.4, 0.4, 0.4), 300)
 
