@@ -9,7 +9,8 @@ from tuner.measuring_verbs import diagnose, evaluate
 from tuner.package_verb import package
 from tuner.taking_verbs import export, train
 from tuner.teachers_verb import list_teachers
-from tuner.terminal import SentenceGroup, console
+from tuner.terminal import SentenceGroup, Split, console
+from tuner.verify_verb import show_verified_front, verify
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -123,12 +124,20 @@ def ls(
 
 
 @app.command()
-def front(directory: StudyDir) -> None:
+def front(
+    directory: StudyDir,
+    split: Annotated[
+        Split, typer.Option(help="test: the front as tuner verify measured it.")
+    ] = Split.validation,
+) -> None:
     """Show the Pareto front of a study, with its baselines."""
     from tuner.directory import StudyDirectory
     from tuner.showing import show_front
 
-    show_front(StudyDirectory(directory), console)
+    if split is Split.test:
+        show_verified_front(StudyDirectory(directory), console)
+    else:
+        show_front(StudyDirectory(directory), console)
 
 
 app.command()(export)
@@ -136,6 +145,7 @@ app.command()(train)
 app.command()(package)
 app.command()(evaluate)
 app.command()(diagnose)
+app.command()(verify)
 app.command("teachers")(list_teachers)
 
 

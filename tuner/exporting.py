@@ -9,6 +9,8 @@ from tuner.config_files import Format, export_front, write_config
 from tuner.directory import StudyDirectory
 from tuner.results import Results
 from tuner.showing import results_of
+from tuner.verification import load_verification
+from tuner.verification_picks import Numbers, choose
 
 FOLDER = "exported"
 
@@ -20,8 +22,9 @@ def export_pick(
     console: Console,
     *,
     form: Format | None = None,
+    on: Numbers | None = None,
 ) -> None:
-    """Write one config of a study.
+    """Write one config of a study, picked on verified numbers where there are any.
 
     Args:
         directory: the study's.
@@ -29,19 +32,22 @@ def export_pick(
         output: a file, or a folder that is there; None: ``exported/`` in the study's.
         console: where to say what was written.
         form: None: as the file's name ends, else YAML.
+        on: the numbers to pick on; None: verified ones, if there are any.
 
     Raises:
         ValueError: if nothing can be picked so, or the file's name ends in another format.
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    record = results.pick(pick)
+    chosen = choose(results, pick, load_verification(directory.path), on)
+    record = chosen.record
     path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
     try:
         write_config(results, record, path)
     except OSError as error:
         raise unwritable(path, error) from error
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}", markup=False)
+    console.print(chosen.sentence, markup=False, soft_wrap=True)
     console.print(f"train it with: tuner train {path}", soft_wrap=True, markup=False)
 
 

@@ -23,11 +23,11 @@ def upload(directory: StudyDirectory, files: Path, trial: int | None) -> str | N
     """
     study = directory.study()
     uri = study.tracking.uri or default_uri(directory.path)
-    if not study.tracking.enabled or not _exists(uri):
+    if not study.tracking.enabled or not exists(uri):
         return None
     client = connect(uri)
     try:
-        run = _find(client, directory, trial)
+        run = find_run(client, directory, trial)
         if run is not None:
             client.log_artifacts(run, str(files), "diagnosis")
     except (MlflowException, OSError) as error:
@@ -35,11 +35,13 @@ def upload(directory: StudyDirectory, files: Path, trial: int | None) -> str | N
     return run
 
 
-def _exists(uri: str) -> bool:
+def exists(uri: str) -> bool:
+    """Whether there may be an MLflow: a server, or a database that is already there."""
     return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
 
 
-def _find(client: MlflowClient, directory: StudyDirectory, trial: int | None) -> str | None:
+def find_run(client: MlflowClient, directory: StudyDirectory, trial: int | None) -> str | None:
+    """The id of a study's run, or of one of its trials'; None where MLflow does not know it."""
     study = directory.study()
     experiment = client.get_experiment_by_name(study.tracking.experiment or study.name)
     if experiment is None:

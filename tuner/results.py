@@ -1,6 +1,5 @@
 """What a study found: its front, knee and hypervolume, and what it gained over the baselines."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,14 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from tuner.front_geometry import Losses, hypervolume, knee, non_dominated_ranks
+from tuner.picks import best, pick
 from tuner.quantities import is_accuracy
 from tuner.records import TrialRecord, TrialState
 from tuner.replicates import merge_replicates
 from tuner.study import StudyConfig
-
-NAMES = {"clean": "val/clean_accuracy", "robust": "val/robust_accuracy"}
-CONSTRAINT = re.compile(r"(?P<name>clean|robust)\s*(?P<sign>>=|>)\s*(?P<bound>\d*\.?\d+)")
-PICKS = "knee, max-clean, max-robust, robust>=0.4, clean>0.95, trial:7"
 
 
 @dataclass(frozen=True)
@@ -152,10 +148,15 @@ class Results:
         Raises:
             ValueError: if no trial is complete.
         """
-        self._need_complete()
+        self.need_complete()
         return self.front[knee(self.losses(self.front))]
 
-    def _need_complete(self) -> None:
+    def need_complete(self) -> None:
+        """Refuse a study without a front.
+
+        Raises:
+            ValueError: if no trial is complete.
+        """
         if not self.complete:
             raise ValueError(
                 f"study {self.study.name!r} has no complete trial yet, so there is no front"
@@ -166,7 +167,7 @@ class Results:
         """The study in numbers: hypervolume, counts of trials, the best value of each objective."""
         counts = {f"trials/{state}": float(len(self._in_state(state))) for state in TrialState}
         bests = {
-            f"best/{metric.split('/')[-1]}": self._best(metric).values[metric]
+            f"best/{metric.split('/')[-1]}": best(self, metric).values[metric]
             for metric in self.metrics
             if self.complete
         }
@@ -218,67 +219,5 @@ class Results:
         return max(no_worse, key=lambda record: self.gain(metric, record, baseline), default=None)
 
     def pick(self, which: str) -> TrialRecord:
-        """One complete trial by wish.
-
-        Args:
-            which: ``knee``; ``max-clean`` or ``max-robust``; ``robust>=0.4``, ``clean>0.95``: of
-                the trials that hold the constraint the best on the other objectives; ``trial:7``.
-
-        Raises:
-            ValueError: for any other wish, or if no trial fulfils it.
-        """
-        self._need_complete()
-        if which == "knee":
-            return self.knee
-        if which in {f"max-{name}" for name in NAMES}:
-            return self._best(self._objective(which.removeprefix("max-")))
-        if match := CONSTRAINT.fullmatch(which.strip()):
-            return self._within(
-                self._objective(match["name"]), match["sign"], float(match["bound"])
-            )
-        if match := re.fullmatch(r"trial:(\d+)", which):
-            return self._numbered(int(match[1]))
-        raise ValueError(f"unknown pick {which!r}; allowed are forms such as {PICKS}")
-
-    def _objective(self, name: str) -> str:
-        metric = NAMES[name]
-        if metric not in self.metrics:
-            raise ValueError(
-                f"{name!r} means {metric}, which study {self.study.name!r} does not optimise; "
-                f"its objectives: {', '.join(self.metrics)}"
-            )
-        return metric
-
-    def _best(self, metric: str, within: Sequence[TrialRecord] | None = None) -> TrialRecord:
-        """Best of the front, or of ``within``; ties: the other objectives, then number."""
-        column = self.metrics.index(metric)
-        members = self.front if within is None else within
-
-        def order(record: TrialRecord) -> tuple[float, ...]:
-            losses = self.losses([record])[0]
-            return (losses[column], *losses, record.number)
-
-        return min(members, key=order)
-
-    def _within(self, metric: str, sign: str, bound: float) -> TrialRecord:
-        holds = {">=": float.__ge__, ">": float.__gt__}[sign]
-        # the front suffices: whoever beats a trial that holds the constraint holds it too
-        members = [record for record in self.front if holds(float(record.values[metric]), bound)]
-        if not members:
-            best = self._best(metric)
-            raise ValueError(
-                f"no complete trial has {metric} {sign} {bound:g}; the best is "
-                f"{best.values[metric]:.4f} (trial {best.number})"
-            )
-        others = [other for other in self.metrics if other != metric]
-        return self._best(others[0] if others else metric, members)
-
-    def _numbered(self, number: int) -> TrialRecord:
-        states = {record.number: record.state for record in self.records}
-        if states.get(number) != TrialState.complete:
-            raise ValueError(
-                f"trial {number} is {states.get(number, 'not in the study')}; "
-                f"only complete trials can be picked, for example {self.knee.number}"
-            )
-        known = {record.number: record for record in [*self.records, *self.complete]}
-        return known[number]
+        """One complete trial by wish: see ``picks.pick``."""
+        return pick(self, which)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.terminal import console
+from tuner.terminal import Numbers, console
 
 
 class ConfigFormat(StrEnum):
@@ -33,6 +33,9 @@ def export(
         Path | None,
         typer.Option(help="A file or folder; default: exported/ in the study's directory."),
     ] = None,
+    on: Annotated[
+        Numbers | None, typer.Option(help="Pick on these numbers; default: verified, if any.")
+    ] = None,
 ) -> None:
     """Write the config of one point of the front, or of all, ready for tuner train."""
     from tuner.directory import StudyDirectory
@@ -43,8 +46,15 @@ def export(
         raise ValueError(f"--all writes every member of the front, got --pick {pick} too; use one")
     if every:
         export_members(place, output, console, form=form.value if form else None)
-    else:
-        export_pick(place, pick or "knee", output, console, form=form.value if form else None)
+        return
+    export_pick(
+        place,
+        pick or "knee",
+        output,
+        console,
+        form=form.value if form else None,
+        on=on.value if on else None,
+    )
 
 
 def train(

@@ -36,6 +36,13 @@ class Split(StrEnum):
     test = "test"
 
 
+class Numbers(StrEnum):
+    """Which numbers to pick on."""
+
+    validation = "validation"
+    verified = "verified"
+
+
 class Norm(StrEnum):
     """How the size of a perturbation is measured."""
 

@@ -1,0 +1,26 @@
+"""A verification as files: JSON with everything, CSV with the numbers, a picture."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from tuner.atomic import write_atomically
+from tuner.verification import DERIVED, FILE, Verification
+from tuner.verification_picture import verification_png
+from tuner.verification_table import verification_rows
+
+
+def write_files(found: Verification, folder: Path) -> list[Path]:
+    """Write ``verification.json``, ``.csv`` and ``.png``; last the JSON, which is loaded."""
+    rows = verification_rows(found)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    content = {**found.model_dump(mode="json"), DERIVED: rows}
+    return [
+        write_atomically(folder / "verification.csv", text.getvalue()),
+        write_atomically(folder / "verification.png", verification_png(found)),
+        write_atomically(folder / FILE, json.dumps(content, indent=1, allow_nan=False) + "\n"),
+    ]

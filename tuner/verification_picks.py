@@ -1,0 +1,86 @@
+"""Picking a trial on the numbers that can be trusted, and saying which they were."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tuner.picks import pick
+from tuner.quantities import attack_name, measured, num_images
+from tuner.records import TrialRecord
+from tuner.results import Results
+from tuner.verification import Verification
+from tuner.verification_table import stale_sentence, values_sentence
+
+Numbers = Literal["validation", "verified"]
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A trial that was picked.
+
+    Attributes:
+        record: as the study has it, validation numbers inside.
+        on: the numbers that it was picked on.
+        sentence: these numbers, with their attack and n; and which trials were not among them.
+    """
+
+    record: TrialRecord
+    on: Numbers
+    sentence: str
+
+
+def choose(
+    results: Results, which: str, found: Verification | None, on: Numbers | None = None
+) -> Pick:
+    """One trial by wish, on verified numbers where there are any.
+
+    Args:
+        results: the study.
+        which: see ``picks.pick``; ``robust`` is accuracy under the attack of the numbers used.
+        found: its verification, if there is one.
+        on: the numbers to use; None: the verified ones, where the study is verified and, for
+            ``trial:7``, that trial is among those measured.
+
+    Raises:
+        ValueError: if nothing fulfils the wish on these numbers, or there are no such numbers.
+    """
+    if on == "verified" and found is None:
+        raise ValueError(
+            f"study {results.study.name!r} has no verified numbers; make them with: tuner verify, "
+            "or pick with --on validation"
+        )
+    if on == "validation" or found is None or not found.measured:
+        return _on_validation(results, which)
+    if on is None and which.startswith("trial:") and not _is_measured(found, which):
+        return _on_validation(results, which)
+    return _on_verified(results, which, found)
+
+
+def _is_measured(found: Verification, which: str) -> bool:
+    number = which.removeprefix("trial:")
+    return number.isdigit() and found.member(int(number)) is not None
+
+
+def _on_validation(results: Results, which: str) -> Pick:
+    record = pick(results, which)
+    images = num_images(record)
+    sentence = (
+        f"on validation numbers: {measured(record.values)}; {attack_name(record.config)}"
+        f"{f', {images:,} images' if images else ''}"
+    )
+    return Pick(record, "validation", sentence)
+
+
+def _on_verified(results: Results, which: str, found: Verification) -> Pick:
+    try:
+        number = pick(found.results, which).number
+    except ValueError as error:
+        raise ValueError(
+            f"on verified numbers ({found.attack_name}, {len(found.measured)} configs): {error}; "
+            "--on validation picks among all trials"
+        ) from error
+    member = found.member(number)
+    assert member is not None, "picked among the members"
+    record = next(record for record in results.complete if record.number == number)
+    stale = stale_sentence(found, results)
+    sentence = f"on verified numbers: {values_sentence(found, member)}"
+    return Pick(record, "verified", f"{sentence}; {stale}" if stale else sentence)
