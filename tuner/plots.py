@@ -25,7 +25,7 @@ def write_front_png(results: Results, path: Path) -> Path:
     picture = FrontPicture(results)
     figure = Figure(figsize=(8, 5.6), dpi=200, layout="constrained")
     axes = figure.add_subplot()
-    _frame(axes, picture)
+    draw_frame(axes, picture)
     if picture.stairs:
         axes.plot(*zip(*picture.stairs, strict=True), color=RED, linewidth=1.6, zorder=2)
     for mark in picture.inside:
@@ -42,7 +42,8 @@ def write_front_png(results: Results, path: Path) -> Path:
     return write_atomically(path, buffer.getvalue())
 
 
-def _frame(axes: Axes, picture: FrontPicture) -> None:
+def draw_frame(axes: Axes, picture: FrontPicture) -> None:
+    """Ends, ticks, names and grid of both axes."""
     axes.set(xlim=(picture.x.low, picture.x.high), ylim=(picture.y.low, picture.y.high))
     axes.set_xlabel(picture.x.label, color=INK)
     axes.set_ylabel(picture.y.label, color=INK)

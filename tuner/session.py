@@ -2,8 +2,9 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,9 +14,10 @@ from tuner.directory import StudyDirectory
 from tuner.export import write_front
 from tuner.ledger import Ledger
 from tuner.preview import check_first_trials
-from tuner.progress import Progress
+from tuner.progress import Progress, create_progress
 from tuner.proposals import check_space
 from tuner.recorder import Watcher
+from tuner.records import TrialRecord
 from tuner.remaining import missing
 from tuner.report import write_report
 from tuner.results import Results
@@ -30,6 +32,8 @@ from tuner.trial_files import TrialFiles
 from tuner.usage import Usage
 from tuner.warm_start import Earlier, load_earlier
 
+MakeProgress = Callable[[StudyConfig, list[TrialRecord]], Progress]
+
 
 class StudyInterruptedError(Exception):
     """The study was stopped before it had all its trials; the same command goes on."""
@@ -43,6 +47,8 @@ class Session:
         directory: its directory; made if it is not there.
         console: where progress goes.
         address: a Ray cluster; None starts a Ray of our own.
+        progress: makes who shows the trials, from the study and its records; default: on the
+            console.
     """
 
     def __init__(
@@ -51,9 +57,12 @@ class Session:
         directory: StudyDirectory,
         console: Console,
         address: str | None = None,
+        *,
+        progress: MakeProgress | None = None,
     ) -> None:
         self.study, self.directory = study, directory
         self._console, self._address = console, address
+        self._progress = progress or partial(create_progress, console=console)
         self.usage = Usage()
         self.synced = True
 
@@ -130,7 +139,7 @@ class Session:
         return tracker
 
     def _run_missing(self, search: Search, tracker: Tracker | None) -> None:
-        progress = Progress(self.study, search.ledger.records(), self._console)
+        progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
             teachers = prepare_teachers(self.study, self.directory.teachers)
