@@ -44,7 +44,7 @@ def compare_and_show(
     path = (output or RUNS / f"compare-{title}.png").with_suffix(".png")
     console.print(comparison_table(comparison))
     console.print(_verdict(comparison), soft_wrap=True, markup=False)
-    write_atomically(path, comparison_png(comparison, f"compare {title.replace('-vs-', ', ')}"))
+    write_atomically(path, comparison_png(comparison, f"{title}: fronts compared"))
     written = json.dumps(as_json(comparison), indent=2, allow_nan=False) + "\n"
     numbers = write_atomically(path.with_suffix(".json"), written)
     console.print(f"numbers: {numbers}", soft_wrap=True, markup=False)

@@ -1,6 +1,5 @@
 """Several fronts over each other, as a PNG."""
 
-import textwrap
 from io import BytesIO
 
 from matplotlib.axes import Axes
@@ -8,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tuner.comparison import Comparison, Contender
 from tuner.picture import FrontPicture
-from tuner.plots import INK, draw_frame
+from tuner.plots import draw_frame, draw_titles, legend_columns
 from tuner.tables import attack_sentence, images_sentence
 
 COLOURS = ("#c8102e", "#1f5fa8", "#0f7b6c", "#b36b00", "#7a3fa0", "#5b6472", "#b0377a", "#3c7d22")
@@ -31,15 +30,19 @@ def comparison_png(comparison: Comparison, title: str) -> bytes:
     draw_frame(axes, whole)
     for index, contender in enumerate(contenders):
         _draw(axes, whole, contender, index)
-    figure.legend(loc="outside lower left", frameon=False, fontsize=9, ncols=2)
-    how = f"Accuracy {images_sentence(comparison.union)}; {attack_sentence(comparison.union)}."
-    note = "\n".join(textwrap.wrap(f"{how} {whole.outside}", 105))
-    axes.set_title(f"{title}\n", loc="left", fontsize=14, color=INK)
-    axes.text(0, 1.01, note, transform=axes.transAxes, fontsize=8.5, color="#667085", va="bottom")
+    columns = legend_columns([_label(contender) for contender in contenders])
+    figure.legend(loc="outside lower left", frameon=False, fontsize=9, ncols=columns)
+    union = comparison.union
+    how = f"Accuracy {images_sentence(union)}; robust: {attack_sentence(union)}."
+    draw_titles(axes, title, f"{how} {whole.outside}")
     buffer = BytesIO()
     # no software version inside: the same results give the same bytes
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _label(contender: Contender) -> str:
+    return f"{contender.name} ({len(contender.results.complete)} configs)"
 
 
 def _draw(axes: Axes, whole: FrontPicture, contender: Contender, index: int) -> None:
@@ -67,6 +70,6 @@ def _draw(axes: Axes, whole: FrontPicture, contender: Contender, index: int) -> 
         color=colour,
         markersize=8,
         markeredgecolor="white",
-        label=f"{contender.name} ({len(contender.results.complete)} configs)",
+        label=_label(contender),
         zorder=4,
     )

@@ -76,7 +76,7 @@ def compare(
     from tuner.study_names import find_directory
 
     places = [find_directory(name) for name in studies]
-    compare_and_show(places, by and by.value, output, console, seed=seed)
+    compare_and_show(places, by.value if by else None, output, console, seed=seed)
 
 
 def importance(

@@ -24,6 +24,10 @@ th{color:var(--faint);font-weight:500;vertical-align:bottom}
 td.text,th.text{text-align:left}td.prose{white-space:normal;text-align:left;min-width:16rem} td
 small{color:var(--faint);display:block;font-size:.75rem;line-height:1.2} tr.knee
 td{font-weight:650}tr.part th{text-align:left;padding-top:1rem;color:var(--ink)}
+td.share b{display:inline-block;width:2.6rem;text-align:right;margin-right:.6rem;font-weight:500}
+td.share span{display:inline-block;width:6rem}td.share i{display:block;height:.7rem;min-width:1px;
+border-radius:0 3px 3px 0;background:color-mix(in srgb,var(--b0) 65%,transparent)} h3{font-size:1rem;margin:1.4rem 0 .4rem}
+code{background:var(--soft);border-radius:.3rem;padding:.1rem .3rem;font-size:.875em}
 tr[data-trial]{cursor:pointer}tr.chosen td{background:color-mix(in srgb,var(--front)
 14%,transparent)} pre{background:var(--soft);border-radius:.6rem;padding:.9rem
 1rem;overflow-x:auto;font-size:.85rem} details
@@ -91,6 +95,11 @@ def page(title: str, body: str) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f'<body>{body}<div id="tip" role="status"></div><script>{SCRIPT}</script></body></html>\n'
     )
+
+
+def note(text: str) -> str:
+    """A paragraph in small print, from plain text."""
+    return f'<p class="note">{escape(text)}</p>'
 
 
 def definitions(facts: Mapping[str, str]) -> str:

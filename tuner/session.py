@@ -1,11 +1,7 @@
 """One session of a study: claim its directory, run what is missing, write down what came out."""
 
-import os
-import platform
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +19,7 @@ from tuner.report import write_report
 from tuner.results import Results
 from tuner.runner import check_teachers, prepare_teachers, ray_session, run_trials
 from tuner.search import Search
+from tuner.session_facts import facts_now, keep_facts, kept_facts
 from tuner.space_identity import require_same_space
 from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
@@ -65,6 +62,7 @@ class Session:
         self._progress = progress or partial(create_progress, console=console)
         self.usage = Usage()
         self.synced = True
+        self._trained = False
 
     def run(self) -> Results:
         """Run the study to its end, from wherever it stands; a finished one is written out again.
@@ -139,6 +137,7 @@ class Session:
         return tracker
 
     def _run_missing(self, search: Search, tracker: Tracker | None) -> None:
+        self._trained = True
         progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
@@ -155,21 +154,13 @@ class Session:
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
         results = Results(self.study, ledger.records())
         write_front(results, self.directory.front)
-        write_report(results, self.directory.report, facts=self.facts())
+        if self._trained:
+            keep_facts(self.directory, facts_now(self.usage))
+        facts = kept_facts(self.directory)
+        write_report(results, self.directory.report, facts=facts)
         if tracker:
             tracker.publish(publication(results, self.directory))
         return results
-
-    def facts(self) -> Mapping[str, str]:
-        """What it cost and where it ran, for people."""
-        packages = ("torch", "ray", "optuna", "mlflow")
-        cores = f"{platform.machine()}, {os.cpu_count()} cores"
-        return {
-            "wall time of the last session": str(timedelta(seconds=round(self.usage.seconds))),
-            "peak memory of all processes": f"{self.usage.peak_bytes / 1e9:.2f} GB",
-            "machine": f"{cores}, Python {platform.python_version()}",
-            "versions": ", ".join(f"{name} {version(name)}" for name in packages),
-        }
 
 
 def publication(results: Results, directory: StudyDirectory) -> Publication:

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 from tuner.costs import hours
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
+from tuner.reasons import kinds
 from tuner.records import TrialRecord, TrialState
 from tuner.remaining import missing
 from tuner.results import Results
@@ -80,11 +80,6 @@ class Status:
             for state in TrialState
         }
 
-    @property
-    def stop_reasons(self) -> Mapping[str, int]:
-        """How many trials were stopped for which reason."""
-        return Counter(record.reason for record in self.results.stopped)
-
 
 def status_of(directory: StudyDirectory) -> Status:
     """Where a study stands now.
@@ -120,7 +115,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "failures": [
             {"trial": r.number, "pair": r.pair, "reason": r.reason} for r in results.failed
         ],
-        "stop_reasons": dict(status.stop_reasons),
+        "stop_reasons": dict(kinds(results.stopped)),
     }
 
 

@@ -1,20 +1,17 @@
 """Where a study stands, for people at a terminal."""
 
-import re
-from collections import Counter
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tuner.costs import SECONDS
 from tuner.live_view import front_view, running_table
+from tuner.reasons import kinds
 from tuner.status import Status
 from tuner.time_left import clock
 
 MOST_FAILURES = 12
 MOST_RUNNING = 16
-NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def show_status(status: Status, console: Console) -> None:
@@ -86,9 +83,8 @@ def _failures(status: Status) -> Table:
 
 
 def _stopped(status: Status) -> list[str]:
-    """A line per kind of reason; those that differ in numbers only are one kind."""
-    kinds = Counter(NUMBER.sub("…", record.reason) for record in status.results.stopped)
-    return [f"{number} stopped early: {kind}" for kind, number in kinds.most_common(3)]
+    found = kinds(status.results.stopped)
+    return [f"{number} stopped early: {kind}" for kind, number in found[:3]]
 
 
 def _next(status: Status) -> str:

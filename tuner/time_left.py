@@ -28,8 +28,9 @@ def trial_seconds_left(record: TrialRecord, now: float) -> float | None:
     each = seconds_per_epoch(record)
     if each is None:
         return None
-    begun = now - record.reports[-1]["timestamp"] / 1000
-    return (record.config["epochs"] - len(record.reports)) * each - min(max(begun, 0.0), each)
+    begun = now - record.metrics["timestamp"] / 1000
+    epochs = int(record.config["epochs"]) - len(record.reports)
+    return epochs * each - min(max(begun, 0.0), each)
 
 
 def study_seconds_left(study: StudyConfig, records: Sequence[TrialRecord]) -> float | None:
