@@ -42,9 +42,10 @@ def compare_and_show(
     comparison = Comparison(contenders_of(places, by), seed)
     title = file_name(places, by)
     path = (output or RUNS / f"compare-{title}.png").with_suffix(".png")
+    picture = comparison_png(comparison, f"{title}: fronts compared")
     console.print(comparison_table(comparison))
     console.print(_verdict(comparison), soft_wrap=True, markup=False)
-    write_atomically(path, comparison_png(comparison, f"{title}: fronts compared"))
+    write_atomically(path, picture)
     written = json.dumps(as_json(comparison), indent=2, allow_nan=False) + "\n"
     numbers = write_atomically(path.with_suffix(".json"), written)
     console.print(f"numbers: {numbers}", soft_wrap=True, markup=False)

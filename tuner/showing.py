@@ -17,8 +17,8 @@ def show_results(results: Results, directory: StudyDirectory, console: Console) 
     """The front as a table, what alignment buys, and the paths of everything written."""
     if not results.front:
         reasons = [record.reason for record in results.failed] or ["none has ended yet"]
-        console.print(f"no trial completed: {reasons[0]}")
-        console.print(f"report: {directory.report}", soft_wrap=True)
+        console.print(f"no trial completed: {reasons[0]}", soft_wrap=True, markup=False)
+        show_places(directory, console)
         return
     console.print(front_table(results))
     if results.baseline_gain:
@@ -37,10 +37,12 @@ def places(directory: StudyDirectory) -> dict[str, Path]:
 
 
 def show_places(directory: StudyDirectory, console: Console) -> None:
-    """The paths of everything written that is there."""
-    for name, path in places(directory).items():
-        if path.exists():
-            console.print(f"{name + ':':<12} {path}", soft_wrap=True, markup=False)
+    """The paths of everything written that is there, or how to write it."""
+    there = {name: path for name, path in places(directory).items() if path.exists()}
+    for name, path in there.items():
+        console.print(f"{name + ':':<12} {path}", soft_wrap=True, markup=False)
+    if not there:
+        console.print(f"write a page on it: tuner report {directory.path}", soft_wrap=True)
 
 
 def list_studies(root: Path, console: Console) -> None:

@@ -94,7 +94,8 @@ def _decades(exponents: list[float], zero: float | None) -> Axis:
     """Around the exponents; whole ones are ticks, and so is the place of 0."""
     low, high = min(exponents) - 0.15, max(exponents) + 0.15
     whole = [float(e) for e in range(math.ceil(low), math.floor(high) + 1)]
-    ticks = whole if zero is None else [zero, *(e for e in whole if e > zero + 0.25)]
+    apart = low + 0.2 * (high - low)
+    ticks = whole if zero is None else [zero, *(e for e in whole if e > apart)]
     return Axis("", low, high, tuple(ticks))
 
 
