@@ -41,11 +41,11 @@ def _machines(folder: Path) -> str:
 
 def _machine(file: Path) -> str:
     machine = json.loads(file.read_text(encoding="utf-8"))
-    compiled = "compiled" if machine.get("compile") else "not compiled"
     parts = [machine.get(key) for key in ("device", "chip", "precision", "memory_format")]
-    threads = f"threads {machine.get('threads')}"
     known = [str(part) for part in parts if part]
-    return ", ".join([*known, compiled, threads, f"torch {machine.get('torch')}"])
+    compiled = ["compiled"] if machine.get("compile") else []
+    rest = [f"{name} {machine[name]}" for name in ("threads", "torch") if name in machine]
+    return ", ".join([*known, *compiled, *rest])
 
 
 def _commands(results: Results, directory: Path) -> str:
