@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tuner.directory import StudyDirectory
 from tuner.progress import JsonProgress, Progress, SilentProgress, create_progress
-from tuner.records import TrialRecord
+from tuner.records import TrialRecord, TrialState
 from tuner.results import Results
 from tuner.session import Session
 from tuner.showing import places
@@ -57,7 +57,7 @@ def end_as_json(results: Results, session: Session) -> str:
         "event": "study",
         "study": results.study.name,
         "directory": str(directory.path),
-        "trials": {k.partition("/")[2]: v for k, v in summary.items() if k.startswith("trials/")},
+        "trials": {state: int(summary[f"trials/{state}"]) for state in ("total", *TrialState)},
         "hypervolume": results.hypervolume,
         "knee": results.knee.number if results.complete else None,
         "front": [row for row in front_rows(results) if row["on_front"]],

@@ -23,8 +23,15 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("looking")
     for name, trials in (("digits", TRIALS), ("begun", 0)):
         place = StudyDirectory(folder / "runs" / name)
-        settings = {"trials": TRIALS, "teachers": {"wide": {"architecture": "small_resnet8"}}}
-        study = make_study(name=name, base={"epochs": 1}, first_trials=[], **settings)
+        study = make_study(
+            name=name,
+            trials=TRIALS,
+            base={"epochs": 1},
+            teachers={"wide": {"architecture": "small_resnet8"}},
+            first_trials=[],
+            tracking={"enabled": False},
+            resources={"min_free_disk_gb": 0},
+        )
         place.claim(study)
         search = Search(study, Ledger(study, place.path), patience=math.inf)
         for turn in range(trials):
@@ -120,6 +127,25 @@ def test_the_report_goes_where_it_is_asked_to_and_names_the_study(tuner, folder)
     assert "tuner resume" not in page
     assert "tuner run runs/digits/study.yaml" in page
     assert "0.12" in page  # CPU place hours
+
+
+def test_a_finished_study_is_told_to_programs_in_one_line(tuner):
+    code, output, errors = tuner("resume", "digits", "--json")
+
+    (line,) = output.splitlines()
+    end = json.loads(line)
+    assert (code, errors, end["event"], end["mlflow"]) == (0, "", "study", None)
+    assert end["trials"]["complete"] == TRIALS
+    assert [row["trial"] for row in end["front"] if row["knee"]] == [end["knee"]]
+    assert end["paths"]["report"] == "runs/digits/report.html"
+
+
+def test_quiet_names_the_places_to_look_at_and_nothing_else(tuner):
+    code, output, errors = tuner("resume", "digits", "--quiet")
+
+    assert (code, errors) == (0, "")
+    names = [line.partition(":")[0] for line in output.splitlines()]
+    assert names == ["plot", "interactive", "configs", "report", "look at every run in MLflow"]
 
 
 @pytest.mark.parametrize(
