@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from tuner.looking_verbs import compare, front, importance, list_studies, report, status
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.package_verb import package
 from tuner.taking_verbs import export, train
 from tuner.teachers_verb import list_teachers
-from tuner.terminal import SentenceGroup, Split, console
-from tuner.verify_verb import show_verified_front, verify
+from tuner.terminal import SentenceGroup, StudyName, console
+from tuner.verify_verb import verify
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -29,10 +30,11 @@ def _options(
 
 
 StudyArgument = Annotated[str, typer.Argument(help="A study file, or a shipped study.")]
-StudyDir = Annotated[Path, typer.Argument(help="A study's directory, runs/<name>.")]
 Address = Annotated[
     str | None, typer.Option(help="A Ray cluster (auto, host:6379, ray://…); default: our own.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only where to look in the end.")]
+Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]
 
 
 @app.command()
@@ -51,9 +53,11 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the resolved study and its first trials.")
     ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run a study, or go on with it from wherever it stopped."""
-    from tuner.commands import load_for_run, preview, run_and_show
+    from tuner.commands import chosen_output, load_for_run, preview, run_and_show
     from tuner.directory import StudyDirectory
 
     config = load_for_run(study, trials=trials, tracking_uri=tracking_uri)
@@ -61,7 +65,8 @@ def run(
     if dry_run:
         preview(config, place, console)
     else:
-        run_and_show(config, place, console, address)
+        output = chosen_output(quiet=quiet, as_json=as_json)
+        run_and_show(config, place, console, address, output=output)
 
 
 @app.command("simulate")
@@ -92,54 +97,36 @@ def simulate_(
 
 
 @app.command()
-def resume(directory: StudyDir, address: Address = None) -> None:
-    """Go on with the study in a directory until it has its trials."""
-    from tuner.commands import run_and_show
-    from tuner.directory import StudyDirectory
+def resume(
+    study: StudyName, address: Address = None, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Go on with a study until it has its trials."""
+    from tuner.commands import chosen_output, run_and_show
+    from tuner.study_names import find_directory
 
-    place = StudyDirectory(directory)
-    run_and_show(place.study(), place, console, address)
+    place = find_directory(study)
+    output = chosen_output(quiet=quiet, as_json=as_json)
+    run_and_show(place.study(), place, console, address, output=output)
 
 
 @app.command()
 def cancel(
-    directory: StudyDir,
+    study: StudyName,
     trials: Annotated[list[int], typer.Argument(help="Numbers of unfinished trials.")],
 ) -> None:
     """End unfinished trials of a study that is not running; nothing is learnt from them."""
     from tuner.commands import cancel_trials
-    from tuner.directory import StudyDirectory
+    from tuner.study_names import find_directory
 
-    cancel_trials(StudyDirectory(directory), trials, console)
-
-
-@app.command()
-def ls(
-    root: Annotated[Path, typer.Argument(help="Folder of studies.")] = Path("runs"),
-) -> None:
-    """List the studies in a folder."""
-    from tuner.showing import list_studies
-
-    list_studies(root, console)
+    cancel_trials(find_directory(study), trials, console)
 
 
-@app.command()
-def front(
-    directory: StudyDir,
-    split: Annotated[
-        Split, typer.Option(help="test: the front as tuner verify measured it.")
-    ] = Split.validation,
-) -> None:
-    """Show the Pareto front of a study, with its baselines."""
-    from tuner.directory import StudyDirectory
-    from tuner.showing import show_front
-
-    if split is Split.test:
-        show_verified_front(StudyDirectory(directory), console)
-    else:
-        show_front(StudyDirectory(directory), console)
-
-
+app.command()(status)
+app.command("ls")(list_studies)
+app.command()(front)
+app.command()(compare)
+app.command()(importance)
+app.command()(report)
 app.command()(export)
 app.command()(train)
 app.command()(package)
@@ -151,7 +138,7 @@ app.command("teachers")(list_teachers)
 
 @app.command()
 def ui(
-    directory: StudyDir = Path("runs/digits"),
+    study: StudyName = "digits",
     port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default: 5000.")] = None,
     tracking_uri: Annotated[
         str | None, typer.Option(help="MLflow; default: the study's own.")
@@ -159,23 +146,23 @@ def ui(
 ) -> None:
     """Open a study in MLflow: start its server on 127.0.0.1 and print the pages."""
     from tuner.commands import open_ui
-    from tuner.directory import StudyDirectory
+    from tuner.study_names import find_directory
 
-    open_ui(StudyDirectory(directory), port, tracking_uri, console)
+    open_ui(find_directory(study), port, tracking_uri, console)
 
 
 @app.command()
 def sync(
-    directory: StudyDir,
+    study: StudyName,
     tracking_uri: Annotated[
         str | None, typer.Option(help="MLflow; default: the study's own.")
     ] = None,
 ) -> None:
     """Bring MLflow to what the study's directory holds."""
     from tuner.commands import sync_tracking
-    from tuner.directory import StudyDirectory
+    from tuner.study_names import find_directory
 
-    sync_tracking(StudyDirectory(directory), tracking_uri, console)
+    sync_tracking(find_directory(study), tracking_uri, console)
 
 
 @app.command()

@@ -10,8 +10,9 @@ from tuner.ledger import Ledger
 from tuner.mlflow_server import serve
 from tuner.preview import preview as preview
 from tuner.records import Cause
-from tuner.session import Session, StudyInterruptedError, publication
-from tuner.showing import results_of, show_results
+from tuner.run_output import Output, create_session, end_as_json, interruption_as_json
+from tuner.session import StudyInterruptedError, publication
+from tuner.showing import results_of, show_places, show_results
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
 from tuner.tracking import default_uri, pages, sync
@@ -30,27 +31,58 @@ def load_for_run(name: str, *, trials: int | None, tracking_uri: str | None) -> 
     return study.model_copy(update=changes)
 
 
+def chosen_output(*, quiet: bool, as_json: bool) -> Output:
+    """What the command line asks for.
+
+    Raises:
+        ValueError: if it asks for two things.
+    """
+    if quiet and as_json:
+        raise ValueError("--quiet and --json exclude each other; give one of them")
+    return Output.quiet if quiet else Output.json if as_json else Output.full
+
+
 def run_and_show(
-    study: StudyConfig, directory: StudyDirectory, console: Console, address: str | None
+    study: StudyConfig,
+    directory: StudyDirectory,
+    console: Console,
+    address: str | None,
+    *,
+    output: Output = Output.full,
 ) -> None:
     """Run a study, then show its front, its cost and where to look next."""
-    session = Session(study, directory, console, address)
+    session = create_session(study, directory, console, address, output=output)
     try:
         results = session.run()
     except StudyInterruptedError as stop:
-        console.print(f"{stop}; go on with: tuner resume {directory.path}")
+        _say_interrupted(str(stop), directory, console, output)
         raise SystemExit(INTERRUPTED) from None
     except KeyboardInterrupt:
-        console.print(f"stopped at once; go on with: tuner resume {directory.path}")
+        _say_interrupted("stopped at once", directory, console, output)
         raise SystemExit(INTERRUPTED) from None
-    show_results(results, directory, console)
-    console.print(
-        f"took {timedelta(seconds=round(session.usage.seconds))}, peak memory of all processes "
-        f"{session.usage.peak_bytes / 1e9:.2f} GB (sum of resident sizes)"
-    )
+    if output == Output.json:
+        console.out(end_as_json(results, session), highlight=False)
+        return
+    if output == Output.quiet:
+        show_places(directory, console)
+    else:
+        show_results(results, directory, console)
+        console.print(
+            f"took {timedelta(seconds=round(session.usage.seconds))}, peak memory of all processes "
+            f"{session.usage.peak_bytes / 1e9:.2f} GB (sum of resident sizes)"
+        )
     if not session.synced:
         console.print(f"MLflow is behind; bring it up to date with: tuner sync {directory.path}")
     console.print(f"look at every run in MLflow: tuner ui {directory.path}")
+
+
+def _say_interrupted(
+    message: str, directory: StudyDirectory, console: Console, output: Output
+) -> None:
+    if output == Output.json:
+        console.out(interruption_as_json(message, directory), highlight=False)
+    else:
+        console.print(f"{message}; go on with: tuner resume {directory.path}")
 
 
 def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Console) -> None:

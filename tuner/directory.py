@@ -3,10 +3,12 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import yaml
 
@@ -95,18 +97,24 @@ class StudyDirectory:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / LOCK).open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            if not _lock(file, fcntl.LOCK_EX):
                 file.seek(0)
                 raise ValueError(
                     f"study {self.path} is being run by process {file.read() or 'unknown'}; "
                     "wait for it or stop it first"
-                ) from error
+                )
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    def driver(self) -> str | None:
+        """Who runs the study now: its process id, or ``unknown``; None if nobody does."""
+        try:
+            with (self.path / LOCK).open() as file:
+                return None if _lock(file, fcntl.LOCK_SH) else file.read() or "unknown"
+        except FileNotFoundError:
+            return None
 
     def require_space(self, gigabytes: float) -> None:
         """See that the disk has room.
@@ -121,6 +129,18 @@ class StudyDirectory:
                 f"the disk of {self.path} has {free:.2f} GB free, but the study needs "
                 f"{gigabytes:g} GB (resources.min_free_disk_gb); free some or use another directory"
             )
+
+
+def _lock(file: TextIO, kind: int) -> bool:
+    """Take the lock if it is free; tried twice, as one who only looks holds it for a moment."""
+    for attempt in range(2):
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.0 if attempt else 0.05)
+        else:
+            return True
+    return False
 
 
 def write_yaml(path: Path, content: object) -> None:

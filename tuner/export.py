@@ -35,8 +35,8 @@ def write_front(results: Results, directory: Path) -> list[Path]:
     """
     configs = _write_configs(results, directory / "configs")
     return [
-        write_atomically(directory / "front.csv", _as_csv(results)),
-        write_atomically(directory / "front.json", _as_json(results)),
+        write_atomically(directory / "front.csv", front_csv(results)),
+        write_atomically(directory / "front.json", front_json(results)),
         write_front_png(results, directory / "front.png"),
         *_write_correlation(results, directory / "correlation.png"),
         write_atomically(directory / "front.html", front_html(results)),
@@ -64,7 +64,8 @@ def _write_configs(results: Results, directory: Path) -> list[Path]:
     return written
 
 
-def _as_csv(results: Results) -> str:
+def front_csv(results: Results) -> str:
+    """The front and the baselines it beats, a line each; see ``front_rows`` for the columns."""
     rows = front_rows(results)
     text = io.StringIO(newline="")
     columns = list(rows[0]) if rows else [*COLUMNS_BEFORE, *results.metrics]
@@ -74,7 +75,8 @@ def _as_csv(results: Results) -> str:
     return text.getvalue()
 
 
-def _as_json(results: Results) -> str:
+def front_json(results: Results) -> str:
+    """The same with objectives, attack and summary, for programs."""
     content = {
         "study": results.study.name,
         "objectives": [objective.model_dump() for objective in results.study.objectives],

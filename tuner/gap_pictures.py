@@ -1,12 +1,12 @@
 """Small pictures for the report: robust accuracy against the gaps of the features."""
 
-from html import escape
-
 from tuner.correlations import ROBUST, GapRow, gaps_and_robustness
+from tuner.page import note
 from tuner.picture import axis_around, in_unit
 from tuner.quantities import words
 from tuner.results import Results
 from tuner.small_pictures import Panel
+from tuner.tables import attack_sentence, images_sentence
 
 
 def gap_pictures(results: Results) -> str:
@@ -14,12 +14,13 @@ def gap_pictures(results: Results) -> str:
     rows = [row for row in gaps_and_robustness(results) if len(row.records) >= 3]
     if not rows:
         return ""
-    note = (
+    told = (
         "One dot per complete trial, the front in red; gaps of the features under attack, relative "
-        "to clean ones, after the last epoch. r is Pearson's, with its 95 % interval."
+        "to clean ones, after the last epoch. r is Pearson's, with its 95 % interval. Accuracy "
+        f"{images_sentence(results)}; robust: {attack_sentence(results)}."
     )
     figures = "".join(_scatter(results, row) for row in rows)
-    return f'<p class="note">{escape(note)}</p><div class="small">{figures}</div>'
+    return f'{note(told)}<div class="small">{figures}</div>'
 
 
 def _scatter(results: Results, row: GapRow) -> str:

@@ -56,7 +56,7 @@ def evaluate(
 
 def diagnose(
     target: Annotated[
-        Path, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study's folder.")
+        Path, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study.")
     ],
     teacher: Annotated[
         str, typer.Option(help="auto (the config's own), none, or a checkpoint.")
@@ -80,8 +80,9 @@ def diagnose(
 ) -> None:
     """Say why a student is robust: feature gaps, input gradients, linearity; of a study: r."""
     from tuner.diagnosing import as_request, diagnose_target
+    from tuner.study_names import path_or_study
 
     asked = as_request(
         (teacher, teachers), epsilon, split.value, images, sigma=sigma if certify else None
     )
-    diagnose_target(target, asked, output, console)
+    diagnose_target(path_or_study(target), asked, output, console)

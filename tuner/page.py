@@ -24,6 +24,11 @@ th{color:var(--faint);font-weight:500;vertical-align:bottom}
 td.text,th.text{text-align:left}td.prose{white-space:normal;text-align:left;min-width:16rem} td
 small{color:var(--faint);display:block;font-size:.75rem;line-height:1.2} tr.knee
 td{font-weight:650}tr.part th{text-align:left;padding-top:1rem;color:var(--ink)}
+td.share b{display:inline-block;width:2.6rem;text-align:right;margin-right:.6rem;font-weight:500}
+td.share span{display:inline-block;width:6rem}td.share i{display:block;height:.7rem;min-width:1px;
+border-radius:0 3px 3px 0;background:color-mix(in srgb,var(--b0) 65%,transparent)}
+h3{font-size:1rem;margin:1.4rem 0 .4rem}.small+.small,.small+.wide{margin-top:1.2rem}
+code{background:var(--soft);border-radius:.3rem;padding:.1rem .3rem;font-size:.875em}
 tr[data-trial]{cursor:pointer}tr.chosen td{background:color-mix(in srgb,var(--front)
 14%,transparent)} pre{background:var(--soft);border-radius:.6rem;padding:.9rem
 1rem;overflow-x:auto;font-size:.85rem} details
@@ -50,7 +55,8 @@ figure{margin:0}figcaption{font-size:.82rem;color:var(--faint)}.small svg text{f
 path,.chart .ring{transform:scale(1.5)}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
 .small{grid-template-columns:1fr 1fr}.small svg text{font-size:13px}} @media
 print{:root{--paper:#fff;--ink:#000;--faint:#444;--line:#ccc;--soft:#f3f3f3;--front:#c8102e;
---dot:#999;--b0:#1f5fa8;--b1:#b36b00;--b2:#0f7b6c;--b3:#7a3fa0}body{max-width:none;padding:0;font-size:11px}
+--dot:#999;--b0:#1f5fa8;--b1:#b36b00;--b2:#0f7b6c;--b3:#7a3fa0}html{font-size:11px}body{max-width:none;padding:0;font-size:11px}
+.small{grid-template-columns:repeat(4,1fr)}
 h2{break-after:avoid}figure,tr,pre,.tiles{break-inside:avoid}.wide{overflow:visible}
 th,td{padding:.2rem .35rem}pre{white-space:pre-wrap}}
 """
@@ -91,6 +97,11 @@ def page(title: str, body: str) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f'<body>{body}<div id="tip" role="status"></div><script>{SCRIPT}</script></body></html>\n'
     )
+
+
+def note(text: str) -> str:
+    """A paragraph in small print, from plain text."""
+    return f'<p class="note">{escape(text)}</p>'
 
 
 def definitions(facts: Mapping[str, str]) -> str:

@@ -53,9 +53,15 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class FrontPicture:
-    """The first two objectives against each other; a single one against the trial's number."""
+    """The first two objectives against each other; a single one against the trial's number.
+
+    Attributes:
+        results: the study.
+        frame: axes shared with other pictures; default: around the study's own trials.
+    """
 
     results: Results
+    frame: tuple[Axis, Axis] | None = None
 
     @cached_property
     def marks(self) -> list[Mark]:
@@ -118,12 +124,16 @@ class FrontPicture:
     @cached_property
     def x(self) -> Axis:
         """The horizontal axis."""
+        if self.frame:
+            return self.frame[0]
         label = axis_label(self._metrics[0]) if len(self._metrics) > 1 else "trial"
         return axis_around(label, [(mark.x, mark.role) for mark in self.marks])
 
     @cached_property
     def y(self) -> Axis:
         """The vertical axis."""
+        if self.frame:
+            return self.frame[1]
         return axis_around(
             axis_label(self._metrics[-1]), [(mark.y, mark.role) for mark in self.marks]
         )

@@ -1,6 +1,8 @@
 """The front as a PNG, for papers and previews."""
 
+import math
 import textwrap
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from tuner.tables import caption
 
 SHAPES = ("o", "s", "^", "D", "v", "P")
 BASELINE_COLOURS = ("#1f5fa8", "#b36b00", "#0f7b6c", "#7a3fa0")
+LEGEND_WIDTH = 100
+"""Characters of the legend's size that stand side by side."""
+
 RED, GREY, INK, FAINT = "#c8102e", "#a3aab5", "#1d2330", "#e6e8ec"
 
 
@@ -25,7 +30,7 @@ def write_front_png(results: Results, path: Path) -> Path:
     picture = FrontPicture(results)
     figure = Figure(figsize=(8, 5.6), dpi=200, layout="constrained")
     axes = figure.add_subplot()
-    _frame(axes, picture)
+    draw_frame(axes, picture)
     if picture.stairs:
         axes.plot(*zip(*picture.stairs, strict=True), color=RED, linewidth=1.6, zorder=2)
     for mark in picture.inside:
@@ -35,14 +40,15 @@ def write_front_png(results: Results, path: Path) -> Path:
         _legend(figure, picture)
     else:
         axes.text(0.5, 0.5, "no complete trial yet", ha="center", transform=axes.transAxes)
-    _titles(axes, picture)
+    draw_titles(axes, results.study.name, f"{caption(results)} {picture.outside}")
     buffer = BytesIO()
     # no software version inside: the same results give the same bytes
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return write_atomically(path, buffer.getvalue())
 
 
-def _frame(axes: Axes, picture: FrontPicture) -> None:
+def draw_frame(axes: Axes, picture: FrontPicture) -> None:
+    """Ends, ticks, names and grid of both axes."""
     axes.set(xlim=(picture.x.low, picture.x.high), ylim=(picture.y.low, picture.y.high))
     axes.set_xlabel(picture.x.label, color=INK)
     axes.set_ylabel(picture.y.label, color=INK)
@@ -103,14 +109,28 @@ def _legend(figure: Figure, picture: FrontPicture) -> None:
     """Under the axes, where it covers nothing."""
     hollow: dict[str, Any] = {"linestyle": "none", "markerfacecolor": "none", "color": RED}
     front = Line2D([], [], color=RED, marker="o", markeredgecolor="white", label="front")
-    knee = Line2D([], [], marker="o", markersize=10, label=picture.knee_text, **hollow)
+    text = textwrap.fill(picture.knee_text, 36)
+    knee = Line2D([], [], marker="o", markersize=10, label=text, **hollow)
     students = [
         Line2D([], [], color=GREY, marker=_shape(picture, name), linestyle="none", label=name)
         for name in picture.students
     ]
     baselines = [_baseline_handle(picture, name) for name in picture.baselines]
+    handles = [front, knee, *students, *baselines]
     place: dict[str, Any] = {"loc": "outside lower left", "frameon": False, "fontsize": 9}
-    figure.legend(handles=[front, knee, *students, *baselines], ncols=3, **place)
+    names = [str(handle.get_label()) for handle in handles]
+    figure.legend(handles=handles, ncols=legend_columns(names), **place)
+
+
+def legend_columns(names: Sequence[str]) -> int:
+    """Into how many columns, at most three, a legend of these names fits; filled downwards."""
+    lengths = [max(map(len, name.splitlines())) for name in names]
+    for columns in (3, 2):
+        rows = math.ceil(len(names) / columns)
+        widest = (max(lengths[i : i + rows]) for i in range(0, len(lengths), rows))
+        if sum(widest) <= LEGEND_WIDTH - 6 * columns:
+            return columns
+    return 1
 
 
 def _baseline_handle(picture: FrontPicture, name: str) -> Line2D:
@@ -119,8 +139,9 @@ def _baseline_handle(picture: FrontPicture, name: str) -> Line2D:
     return Line2D([], [], marker="o", markeredgecolor=colour, label=f"baseline: {name}", **line)
 
 
-def _titles(axes: Axes, picture: FrontPicture) -> None:
-    note = textwrap.wrap(f"{caption(picture.results)} {picture.outside}", 105)
+def draw_titles(axes: Axes, name: str, text: str) -> None:
+    """A heading above the axes, and under it a note in small print, wrapped."""
+    note = textwrap.wrap(text, 105)
     axes.set_title("\n".join(note), loc="left", fontsize=8.5, color="#667085", pad=10)
     above: dict[str, Any] = {
         "xycoords": "axes fraction",
@@ -128,5 +149,4 @@ def _titles(axes: Axes, picture: FrontPicture) -> None:
         "va": "bottom",
     }
     offset = (0, 16 + 11 * len(note))
-    name = picture.results.study.name
     axes.annotate(name, (0, 1), xytext=offset, fontsize=14, color=INK, **above)

@@ -1,94 +1,146 @@
-"""What a person sees while a study runs."""
+"""What a person or a program sees while a study runs."""
 
+import json
 import time
-from collections import Counter
-from datetime import timedelta
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 from ray import tune
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
+from tuner.costs import seconds
+from tuner.live_view import live_view
+from tuner.quantities import measured
 from tuner.records import TrialRecord, TrialState
-from tuner.results import Results
 from tuner.study import StudyConfig
+from tuner.tally import Tally
 
 REDRAW_SECONDS = 0.3
 
 
-class Progress:
-    """The newest state of every trial, drawn live on a terminal, line by line elsewhere."""
+class Progress(ABC):
+    """Someone who shows what happens to trials; of a study's whole session."""
 
-    def __init__(self, study: StudyConfig, records: list[TrialRecord], console: Console) -> None:
-        self._study, self._console = study, console
-        self._records = {record.number: record for record in records}
-        self._epochs_before = self._epochs_done()
-        self._began = self._drawn = time.monotonic()
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    @abstractmethod
+    def start(self) -> None:
+        """Trials begin to run."""
+
+    @abstractmethod
+    def update(self, record: TrialRecord) -> None:
+        """Take note of the newest state of a trial."""
+
+    @abstractmethod
+    def draw(self) -> None:
+        """Take the time to show it; called whenever Ray's loop turns."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """No trial runs any more."""
+
+
+def create_progress(
+    study: StudyConfig, records: Iterable[TrialRecord], console: Console
+) -> Progress:
+    """A picture that changes on a terminal, a line per end elsewhere."""
+    kind = LiveProgress if console.is_terminal else LineProgress
+    return kind(Tally(study, records), console)
+
+
+class LiveProgress(Progress):
+    """Draws running trials and the front in place; it neither scrolls nor outgrows the terminal."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally, self._console = tally, console
+        self._drawn = 0.0
+        self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def start(self) -> None:
         """Take over the end of the terminal."""
-        self._began = time.monotonic()
-        if self._live:
-            self._live.start()
-
-    def stop(self) -> None:
-        """Give the terminal back."""
-        if self._live:
-            self._live.update(Text(""), refresh=True)
-            self._live.stop()
+        self._tally.begin()
+        self._live.start()
 
     def update(self, record: TrialRecord) -> None:
-        """Take note of a trial; without a terminal, print a line for each end."""
-        self._records[record.number] = record
-        if self._live is None and record.state != TrialState.running:
-            self._console.print(f"{self.counts()}  {_ending(record)}", soft_wrap=True)
+        """Take note of a trial."""
+        self._tally.update(record)
 
     def draw(self) -> None:
         """Refresh the terminal, a few times a second at the most."""
         now = time.monotonic()
-        if self._live and now - self._drawn > REDRAW_SECONDS:
+        if now - self._drawn > REDRAW_SECONDS:
             self._drawn = now
-            self._live.update(self._picture(), refresh=True)
+            width, height = self._console.size
+            self._live.update(live_view(self._tally, width, height, now=time.time()), refresh=True)
 
-    def counts(self) -> str:
-        """Trials done, running and failed, and the time left."""
-        states = Counter(record.state for record in self._records.values())
-        failed = f", {states[TrialState.failed]} failed" if states[TrialState.failed] else ""
-        return (
-            f"{len(self._ended())}/{self._study.trials} trials done, "
-            f"{states[TrialState.running]} running{failed}, {self._time_left()}"
-        )
+    def stop(self) -> None:
+        """Give the terminal back, without what was drawn."""
+        self._live.stop()
 
-    def _ended(self) -> list[TrialRecord]:
-        return [r for r in self._records.values() if r.state != TrialState.running]
 
-    def _epochs_done(self) -> float:
-        """Epochs behind us; a trial that ended early is wholly behind us."""
-        planned = self._study.base.epochs
-        running = (r for r in self._records.values() if r.state == TrialState.running)
-        return planned * len(self._ended()) + sum(len(r.reports) for r in running)
+class LineProgress(Progress):
+    """Prints a line when a trial ends."""
 
-    def _time_left(self) -> str:
-        done = self._epochs_done() - self._epochs_before
-        if not done:
-            return "time left unknown"
-        left = self._study.trials * self._study.base.epochs - self._epochs_done()
-        seconds = (time.monotonic() - self._began) / done * max(left, 0)
-        return f"about {timedelta(seconds=round(seconds))} left"
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally, self._console = tally, console
 
-    def _picture(self) -> RenderableType:
-        running = [r for r in self._records.values() if r.state == TrialState.running]
-        results = Results(self._study, list(self._records.values()))
-        parts: list[RenderableType] = [
-            Text(self.counts(), style="bold"),
-            _running_table(running),
-        ]
-        if results.front:
-            parts.append(_front_table(results, self._study))
-        return Group(*parts)
+    def start(self) -> None:
+        """Time runs from now on."""
+        self._tally.begin()
+
+    def update(self, record: TrialRecord) -> None:
+        """Print an end."""
+        self._tally.update(record)
+        if record.state != TrialState.running:
+            line = f"{self._tally.counts()}  {ending(record)}"
+            self._console.print(line, soft_wrap=True, markup=False)
+
+    def draw(self) -> None:
+        """Nothing: what was printed stays."""
+
+    def stop(self) -> None:
+        """Nothing: what was printed stays."""
+
+
+class JsonProgress(Progress):
+    """Prints a JSON object on a line of its own when a trial ends."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally, self._console = tally, console
+
+    def start(self) -> None:
+        """Time runs from now on."""
+        self._tally.begin()
+
+    def update(self, record: TrialRecord) -> None:
+        """Print an end."""
+        self._tally.update(record)
+        if record.state != TrialState.running:
+            left = self._tally.seconds_left()
+            content = {**ending_as_json(record), **_counts(self._tally), "seconds_left": left}
+            self._console.out(json.dumps(content), highlight=False)
+
+    def draw(self) -> None:
+        """Nothing: what was printed stays."""
+
+    def stop(self) -> None:
+        """Nothing: what was printed stays."""
+
+
+class SilentProgress(Progress):
+    """Shows nothing."""
+
+    def start(self) -> None:
+        """Nothing."""
+
+    def update(self, record: TrialRecord) -> None:
+        """Nothing."""
+
+    def draw(self) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
 
 
 class ProgressCallback(tune.Callback):
@@ -107,45 +159,31 @@ class ProgressCallback(tune.Callback):
             self._progress.draw()
 
 
-def _ending(record: TrialRecord) -> str:
+def ending(record: TrialRecord) -> str:
+    """What became of a trial, in a line."""
     name = f"trial {record.number} ({record.pair}, {record.label})"
     if record.state == TrialState.complete:
-        values = ", ".join(f"{_short(k)} {_number(v)}" for k, v in record.values.items())
-        return f"{name}: {values}"
+        return f"{name}: {measured(record.values)}"
     return f"{name}: {record.state} - {record.reason}"
 
 
-def _short(metric: str) -> str:
-    return metric.rpartition("/")[2].replace("_", " ")
+def ending_as_json(record: TrialRecord) -> dict[str, Any]:
+    """What became of a trial, for programs; accuracies in [0, 1], ``seconds`` of its place."""
+    return {
+        "event": "trial",
+        "trial": record.number,
+        "state": str(record.state),
+        "label": record.label,
+        "teacher": record.teacher or None,
+        "student": record.student,
+        "repeats": record.repeats,
+        "epochs": len(record.reports),
+        "seconds": seconds(record),
+        "values": dict(record.values),
+        "reason": record.reason or None,
+    }
 
 
-def _number(value: float) -> str:
-    return f"{value:.1%}" if 0 <= value <= 1 else f"{value:g}"
-
-
-def _running_table(records: list[TrialRecord]) -> Table:
-    table = Table(title="running", title_justify="left", box=None, padding=(0, 2))
-    for column in ("trial", "teacher > student", "epoch", "clean", "robust"):
-        table.add_column(column)
-    for record in records:
-        metrics = record.metrics
-        table.add_row(
-            str(record.number),
-            record.pair,
-            f"{len(record.reports)}/{record.config['epochs']}",
-            f"{metrics.get('val/clean_accuracy', float('nan')):.1%}",
-            f"{metrics.get('val/robust_accuracy', float('nan')):.1%}",
-        )
-    return table
-
-
-def _front_table(results: Results, study: StudyConfig) -> Table:
-    table = Table(title="front so far", title_justify="left", box=None, padding=(0, 2))
-    table.add_column("trial")
-    table.add_column("teacher > student")
-    for objective in study.objectives:
-        table.add_column(_short(objective.metric))
-    for record in results.front[:10]:
-        values = (_number(record.values[o.metric]) for o in study.objectives)
-        table.add_row(str(record.number), record.pair, *values)
-    return table
+def _counts(tally: Tally) -> dict[str, int]:
+    states = tally.states()
+    return {f"num_{state}": states[state] for state in TrialState}

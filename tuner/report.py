@@ -1,22 +1,23 @@
 """The report of a study: one page to read, send and print."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
+
+import yaml
 
 from tuner.atomic import write_atomically
 from tuner.front_html import front_svg, interval_text, trials_table
 from tuner.gains import doubt, runs, what_alignment_buys
 from tuner.gap_pictures import gap_pictures
-from tuner.page import definitions, page, table
+from tuner.page import definitions, note, page, table
 from tuner.quantities import difference, is_accuracy, short, words, written
 from tuner.records import TrialRecord
+from tuner.report_again import again_section
+from tuner.report_cost import cost_section, failures_section
+from tuner.report_weights import weights_section
 from tuner.results import Gain, Results
-from tuner.small_pictures import hypervolume_picture, weight_pictures
-from tuner.tables import attack_sentence, images_sentence
-
-Importances = Mapping[str, Mapping[str, float]]
+from tuner.tables import attack_sentence, caption, images_sentence
 
 
 def write_report(
@@ -24,29 +25,32 @@ def write_report(
     path: Path,
     *,
     facts: Mapping[str, str],
-    importances: Importances | None = None,
+    folder: Path | None = None,
+    verification: str = "",
 ) -> Path:
     """Write the report; one HTML file that loads nothing from anywhere.
 
     Args:
         results: the study as far as it has come.
-        path: where; its folder is named in the commands as the study's directory.
+        path: the file.
         facts: what the trials do not know, by name: wall time, hardware, commit, versions.
-        importances: share of each parameter in the spread of each objective, in [0, 1], as Optuna
-            computes it; left out when None.
+        folder: the study's directory, named in the commands; default: that of the file.
+        verification: the front on the test split, as HTML that is escaped; empty if nobody has
+            verified it.
 
     Returns:
         ``path``.
     """
+    place = folder or path.parent
     sections = {
         "What was asked": _asked(results),
-        "The front": front_svg(results) + trials_table(results) if results.complete else "",
+        "The front": _front(results, place, verification),
         "What alignment buys": _gains(results),
-        "What the weights do": _weights(results, importances or {}),
+        "What the weights do": weights_section(results),
         "What the features do": gap_pictures(results),
-        "What it cost": _cost(results, facts),
-        "What went wrong": _failures(results),
-        "How to do it again": _commands(results, path.parent),
+        "What it cost": cost_section(results, facts),
+        "What went wrong": failures_section(results),
+        "How to do it again": again_section(results, place, facts),
     }
     body = _head(results) + "".join(
         f"<section><h2>{title}</h2>{content}</section>"
@@ -71,7 +75,22 @@ def _head(results: Results) -> str:
     }
     boxes = (f"<div><b>{escape(v)}</b><span>{escape(k)}</span></div>" for k, v in tiles.items())
     title = f"<h1>{escape(results.study.name)}</h1><p>{escape(results.study.description)}</p>"
-    return f'<header>{title}<div class="tiles">{"".join(boxes)}</div></header>'
+    told = note(caption(results)) if results.complete else ""
+    return f'<header>{title}<div class="tiles">{"".join(boxes)}</div>{told}</header>'
+
+
+def _front(results: Results, folder: Path, verification: str) -> str:
+    """The picture and all complete trials, then what became of the front on the test split."""
+    if not results.complete:
+        return note("No trial is complete yet, so there is no front.")
+    command = f"tuner verify {folder.as_posix()}"
+    unverified = (
+        "<p><b>Not verified.</b> These are validation numbers: the search chose these trials on "
+        "the images on which they are measured here, so they flatter. On the test split, with "
+        f"AutoAttack and several seeds, they are measured by <code>{escape(command)}</code>.</p>"
+    )
+    verified = f"<h3>Verified</h3>{verification}" if verification else unverified
+    return front_svg(results) + verified + trials_table(results)
 
 
 def _asked(results: Results) -> str:
@@ -79,7 +98,7 @@ def _asked(results: Results) -> str:
     objectives = (f"{o.metric} ({o.direction})" for o in study.objectives)
     students = sorted({record.student for record in results.records})
     data = sorted({record.config["data"]["name"] for record in results.records})
-    return definitions(
+    facts = definitions(
         {
             "objectives": ", ".join(objectives),
             "search space": study.search_space,
@@ -92,6 +111,9 @@ def _asked(results: Results) -> str:
             "trials": f"{study.trials}, baselines included",
         }
     )
+    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    whole = f"<details><summary>the whole study file</summary><pre>{escape(text)}</pre></details>"
+    return facts + whole
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -108,7 +130,7 @@ def _gains(results: Results) -> str:
         for gain in results.baseline_gain
         for metric in results.metrics
     ]
-    return f"{sentence}{table(names, rows)}<p class='note'>{escape(_honesty(results))}</p>"
+    return f"{sentence}{table(names, rows)}{note(_honesty(results))}"
 
 
 def _comparison(results: Results, gain: Gain, metric: str) -> list[str]:
@@ -118,7 +140,7 @@ def _comparison(results: Results, gain: Gain, metric: str) -> list[str]:
         short(metric),
         _with_interval(gain.baseline, metric),
         f"{_with_interval(gain.best, metric)} (trial {gain.best.number})",
-        difference(metric, gain.gains[metric]) + doubt(gain, metric),
+        f"{'~ ' if doubt(gain, metric) else ''}{difference(metric, gain.gains[metric])}",
         _offer(results, gain, metric),
     ]
 
@@ -144,64 +166,7 @@ def _honesty(results: Results) -> str:
         f"a baseline is {runs(results)}. The gains are therefore optimistic: tuner evaluate "
         "measures a trial on the test split. Without loss: the most that a trial gains which is "
         "no worse than the baseline on every other objective. Ranges are Wilson 95 % intervals; "
-        "they speak of the choice of images, not of the seed."
+        "they speak of the choice of images, not of the seed; ~ where those of trial and "
+        f"baseline overlap. Accuracy {images_sentence(results)}; robust: "
+        f"{attack_sentence(results)}."
     )
-
-
-def _weights(results: Results, importances: Importances) -> str:
-    if not results.searched:
-        return ""
-    legend = (
-        '<p class="note">One dot per searched trial, the front in red; weights on a logarithmic '
-        "axis, a weight of 0 at its left end.</p>"
-    )
-    return legend + weight_pictures(results) + _importances(importances)
-
-
-def _importances(importances: Importances) -> str:
-    if not importances:
-        return ""
-    parameters = sorted({name for shares in importances.values() for name in shares})
-    rows = [
-        [name, *(f"{100 * shares.get(name, 0):.0f} %" for shares in importances.values())]
-        for name in parameters
-    ]
-    head = ["share in the spread of", *map(words, importances)]
-    return table(head, rows)
-
-
-def _cost(results: Results, facts: Mapping[str, str]) -> str:
-    grown = hypervolume_picture(results)
-    picture = f'<div class="small">{grown}</div>' if grown else ""
-    return definitions({**facts, "epochs trained": f"{_epochs(results):,}"}) + picture
-
-
-def _epochs(results: Results) -> int:
-    return sum(len(record.reports) for record in results.records)
-
-
-def _failures(results: Results) -> str:
-    if not results.failed and not results.stopped:
-        return "<p>Nothing: no trial failed, none was stopped.</p>"
-    rows = [[str(record.number), record.pair, record.reason] for record in results.failed]
-    failed = table(["trial", "teacher > student", "why it failed"], rows, prose=2) if rows else ""
-    reasons = Counter(record.reason for record in results.stopped).most_common()
-    counted = [[str(number), reason] for reason, number in reasons]
-    stopped = table(["trials", "why they were stopped early"], counted, prose=1) if counted else ""
-    return failed + stopped
-
-
-def _commands(results: Results, directory: Path) -> str:
-    folder = directory.as_posix()
-    commands = {f"tuner run {folder}/study.yaml": "the whole study; again: takes it up"}
-    if results.complete:
-        trial = f"{folder}/trials/{results.knee.number:04d}"
-        commands |= {
-            f"tuner export {folder} --pick knee": "the config of a point of the front",
-            f"tuner train {folder}/front/configs/knee.yaml": "train the knee again",
-            f"tuner evaluate {trial}": "measure the knee on the test split",
-        }
-    width = max(map(len, commands)) + 2
-    lines = [f"{command:<{width}}# {purpose}" for command, purpose in commands.items()]
-    note = "Same config, same machine: the same numbers."
-    return f"<pre>{escape(chr(10).join(lines))}</pre><p class='note'>{note}</p>"

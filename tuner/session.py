@@ -1,10 +1,7 @@
 """One session of a study: claim its directory, run what is missing, write down what came out."""
 
-import os
-import platform
-from collections.abc import Mapping
-from datetime import timedelta
-from importlib.metadata import version
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -13,14 +10,16 @@ from tuner.directory import StudyDirectory
 from tuner.export import write_front
 from tuner.ledger import Ledger
 from tuner.preview import check_first_trials
-from tuner.progress import Progress
+from tuner.progress import Progress, create_progress
 from tuner.proposals import check_space
 from tuner.recorder import Watcher
+from tuner.records import TrialRecord
 from tuner.remaining import missing
-from tuner.report import write_report
+from tuner.reporting import write_as_it_stands
 from tuner.results import Results
 from tuner.runner import check_teachers, prepare_teachers, ray_session, run_trials
 from tuner.search import Search
+from tuner.session_facts import facts_now, keep_facts
 from tuner.space_identity import require_same_space
 from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
@@ -29,6 +28,8 @@ from tuner.tracking import Publication, Tracker, default_uri
 from tuner.trial_files import TrialFiles
 from tuner.usage import Usage
 from tuner.warm_start import Earlier, load_earlier
+
+MakeProgress = Callable[[StudyConfig, list[TrialRecord]], Progress]
 
 
 class StudyInterruptedError(Exception):
@@ -43,6 +44,8 @@ class Session:
         directory: its directory; made if it is not there.
         console: where progress goes.
         address: a Ray cluster; None starts a Ray of our own.
+        progress: makes who shows the trials, from the study and its records; default: on the
+            console.
     """
 
     def __init__(
@@ -51,11 +54,15 @@ class Session:
         directory: StudyDirectory,
         console: Console,
         address: str | None = None,
+        *,
+        progress: MakeProgress | None = None,
     ) -> None:
         self.study, self.directory = study, directory
         self._console, self._address = console, address
+        self._progress = progress or partial(create_progress, console=console)
         self.usage = Usage()
         self.synced = True
+        self._trained = False
 
     def run(self) -> Results:
         """Run the study to its end, from wherever it stands; a finished one is written out again.
@@ -130,7 +137,8 @@ class Session:
         return tracker
 
     def _run_missing(self, search: Search, tracker: Tracker | None) -> None:
-        progress = Progress(self.study, search.ledger.records(), self._console)
+        self._trained = True
+        progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
             teachers = prepare_teachers(self.study, self.directory.teachers)
@@ -146,21 +154,12 @@ class Session:
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
         results = Results(self.study, ledger.records())
         write_front(results, self.directory.front)
-        write_report(results, self.directory.report, facts=self.facts())
+        if self._trained:
+            keep_facts(self.directory, facts_now(self.usage))
+        write_as_it_stands(self.directory, results)
         if tracker:
             tracker.publish(publication(results, self.directory))
         return results
-
-    def facts(self) -> Mapping[str, str]:
-        """What it cost and where it ran, for people."""
-        packages = ("torch", "ray", "optuna", "mlflow")
-        cores = f"{platform.machine()}, {os.cpu_count()} cores"
-        return {
-            "wall time of the last session": str(timedelta(seconds=round(self.usage.seconds))),
-            "peak memory of all processes": f"{self.usage.peak_bytes / 1e9:.2f} GB",
-            "machine": f"{cores}, Python {platform.python_version()}",
-            "versions": ", ".join(f"{name} {version(name)}" for name in packages),
-        }
 
 
 def publication(results: Results, directory: StudyDirectory) -> Publication:

@@ -5,38 +5,82 @@ from pathlib import Path
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.export import front_csv, front_json
 from tuner.gains import gains_table
 from tuner.ledger import Ledger
 from tuner.results import Results
 from tuner.tables import front_table, studies_table
+from tuner.terminal import Format
 
 
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
     """The front as a table, what alignment buys, and the paths of everything written."""
     if not results.front:
         reasons = [record.reason for record in results.failed] or ["none has ended yet"]
-        console.print(f"no trial completed: {reasons[0]}")
-        console.print(f"report: {directory.report}", soft_wrap=True)
+        console.print(f"no trial completed: {reasons[0]}", soft_wrap=True, markup=False)
+        show_places(directory, console)
         return
     console.print(front_table(results))
     if results.baseline_gain:
         console.print(gains_table(results))
-    for name, path in {
+    show_places(directory, console)
+
+
+def places(directory: StudyDirectory) -> dict[str, Path]:
+    """What a finished study left to look at, by name."""
+    return {
         "plot": directory.front / "front.png",
         "interactive": directory.front / "front.html",
         "configs": directory.front / "configs",
         "report": directory.report,
-    }.items():
-        console.print(f"{name + ':':<12} {path}", soft_wrap=True)
+    }
+
+
+def show_places(directory: StudyDirectory, console: Console) -> None:
+    """The paths of everything written that is there, or how to write it."""
+    there = {name: path for name, path in places(directory).items() if path.exists()}
+    for name, path in there.items():
+        console.print(f"{name + ':':<12} {path}", soft_wrap=True, markup=False)
+    if not there:
+        console.print(f"write a page on it: tuner report {directory.path}", soft_wrap=True)
 
 
 def list_studies(root: Path, console: Console) -> None:
     """A line per study in a folder."""
+    found = studies_in(root)
+    console.print(studies_table([results_of(directory) for directory in found]))
+    console.print(f"look at one with: tuner front {found[0].path}", soft_wrap=True)
+
+
+def list_studies_as_json(root: Path, console: Console) -> None:
+    """The studies in a folder, for programs."""
+    console.print_json(data=[_study_row(directory) for directory in studies_in(root)])
+
+
+def studies_in(root: Path) -> list[StudyDirectory]:
+    """The studies in a folder by the names of their directories.
+
+    Raises:
+        ValueError: if there is none.
+    """
     found = [StudyDirectory(path.parent) for path in sorted(root.glob("*/study.yaml"))]
     if not found:
         raise ValueError(f"no study in {root}; start one with: tuner run digits")
-    console.print(studies_table([results_of(directory) for directory in found]))
-    console.print(f"look at one with: tuner front {found[0].path}")
+    return found
+
+
+def _study_row(directory: StudyDirectory) -> dict[str, object]:
+    results = results_of(directory)
+    return {
+        "study": results.study.name,
+        "directory": str(directory.path),
+        "description": results.study.description,
+        "trials_asked": results.study.trials,
+        "objectives": results.metrics,
+        "knee": results.knee.number if results.complete else None,
+        "running": directory.driver() is not None,
+        **results.summary,
+    }
 
 
 def results_of(directory: StudyDirectory) -> Results:
@@ -52,3 +96,10 @@ def results_of(directory: StudyDirectory) -> Results:
 def show_front(directory: StudyDirectory, console: Console) -> None:
     """The front of a study, finished or not."""
     show_results(results_of(directory), directory, console)
+
+
+def print_front(directory: StudyDirectory, how: Format, console: Console) -> None:
+    """The front as JSON or CSV on standard output, and nothing else."""
+    results = results_of(directory)
+    text = front_json(results) if how == Format.json else front_csv(results)
+    console.out(text, highlight=False, end="")

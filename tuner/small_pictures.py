@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-from tuner.picture import Axis, axis_around, in_unit
+from tuner.picture import Axis, Role, axis_around, in_unit
 from tuner.quantities import count, words
 from tuner.records import SYMBOLS
 from tuner.results import Results
@@ -14,11 +14,19 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 240, 164, 38, 8, 8, 24
 
 @dataclass(frozen=True)
 class Panel:
-    """The place of one small picture: two axes, and powers of ten below where ``decades``."""
+    """The place of one small picture.
+
+    Attributes:
+        x: horizontal axis.
+        y: vertical axis.
+        decades: whether the horizontal axis holds exponents of ten.
+        zero: where on it 0 stands, which has no exponent.
+    """
 
     x: Axis
     y: Axis
     decades: bool = False
+    zero: float | None = None
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a point lies, in the units of the SVG."""
@@ -31,7 +39,7 @@ class Panel:
         parts = []
         for tick in self.x.ticks:
             x, _ = self.place(tick, self.y.low)
-            name = f"{10**tick:g}" if self.decades else count(tick)
+            name = self._name(tick)
             parts.append(f'<text x="{x:.1f}" y="{floor + 15}" text-anchor="middle">{name}</text>')
         for tick in self.y.ticks:
             _, y = self.place(self.x.low, tick)
@@ -45,6 +53,11 @@ class Panel:
             f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
 
+    def _name(self, tick: float) -> str:
+        if tick == self.zero:
+            return "0"
+        return f"{10**tick:g}" if self.decades else count(tick)
+
 
 def weight_pictures(results: Results) -> str:
     """A scatter per weight and objective over the complete trials that are no baseline.
@@ -55,8 +68,8 @@ def weight_pictures(results: Results) -> str:
     varied = [s for s in SYMBOLS if len({record.weights[s] for record in results.searched}) > 1]
     if not varied:
         return '<p class="note">No alignment weight has taken two values yet.</p>'
-    figures = [_scatter(results, s, metric) for metric in results.metrics for s in varied]
-    return f'<div class="small">{"".join(figures)}</div>'
+    rows = ("".join(_scatter(results, s, metric) for s in varied) for metric in results.metrics)
+    return "".join(f'<div class="small">{row}</div>' for row in rows)
 
 
 def _scatter(results: Results, symbol: str, metric: str) -> str:
@@ -64,19 +77,26 @@ def _scatter(results: Results, symbol: str, metric: str) -> str:
     heights = [in_unit(metric, record.values[metric]) for record in results.searched]
     zero = min(math.log10(weight) for weight in weights if weight > 0) - 0.5
     places = [math.log10(weight) if weight > 0 else zero for weight in weights]
-    roles = ["front" if results.ranks[r.number] == 0 else "searched" for r in results.searched]
-    vertical = axis_around(metric, [(height, "front") for height in heights], ticks=4)
-    panel = Panel(_decades(places), vertical, decades=True)
-    dots = [
-        _dot(*panel.place(x, y), role)
-        for role, x, y in sorted(zip(roles, places, heights, strict=True), reverse=True)
-    ]
-    return panel.figure("".join(dots), f"{words(metric)} against {symbol}")
+    ranks = [results.ranks[record.number] for record in results.searched]
+    roles: list[Role] = ["searched" if rank else "front" for rank in ranks]
+    vertical = axis_around(metric, list(zip(heights, roles, strict=True)), ticks=4)
+    off = zero if min(weights) == 0 else None
+    panel = Panel(_decades(places, off), vertical, decades=True, zero=off)
+    points = sorted(zip(roles, places, heights, strict=True), reverse=True)  # the front on top
+    inside = [point for point in points if 0 <= vertical.share(point[2]) <= 1]
+    dots = (_dot(*panel.place(x, y), role) for role, x, y in inside)
+    outside = len(points) - len(inside)
+    more = f" ({outside} weak {'trial' if outside == 1 else 'trials'} outside)" if outside else ""
+    return panel.figure("".join(dots), f"{words(metric)} against {symbol}{more}")
 
 
-def _decades(exponents: list[float]) -> Axis:
+def _decades(exponents: list[float], zero: float | None) -> Axis:
+    """Around the exponents; whole ones are ticks, and so is the place of 0."""
     low, high = min(exponents) - 0.15, max(exponents) + 0.15
-    return Axis("", low, high, tuple(float(e) for e in range(math.ceil(low), math.floor(high) + 1)))
+    whole = [float(e) for e in range(math.ceil(low), math.floor(high) + 1)]
+    apart = low + 0.2 * (high - low)
+    ticks = whole if zero is None else [zero, *(e for e in whole if e > apart)]
+    return Axis("", low, high, tuple(ticks))
 
 
 def _dot(x: float, y: float, role: str) -> str:

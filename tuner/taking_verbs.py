@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.terminal import Numbers, console
+from tuner.terminal import Numbers, StudyName, console
 
 
 class ConfigFormat(StrEnum):
@@ -17,7 +17,7 @@ class ConfigFormat(StrEnum):
 
 
 def export(
-    directory: Annotated[Path, typer.Argument(help="A study's directory, runs/<name>.")],
+    study: StudyName,
     *,
     pick: Annotated[
         str | None,
@@ -38,10 +38,10 @@ def export(
     ] = None,
 ) -> None:
     """Write the config of one point of the front, or of all, ready for tuner train."""
-    from tuner.directory import StudyDirectory
     from tuner.exporting import export_members, export_pick
+    from tuner.study_names import find_directory
 
-    place = StudyDirectory(directory)
+    place = find_directory(study)
     if every and pick is not None:
         raise ValueError(f"--all writes every member of the front, got --pick {pick} too; use one")
     if every:

@@ -2,7 +2,7 @@
 
 import os
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -27,6 +27,21 @@ class SentenceGroup(TyperGroup):
             sentence = " ".join(str(error).split())
             errors.print(f"error: {sentence}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
+
+
+StudyName = Annotated[
+    str,
+    typer.Argument(help="A study: its directory, its name in runs, or how the name begins."),
+]
+"""What every verb takes that looks at a study; ``tuner.study_names.find_directory`` reads it."""
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
 
 
 class Split(StrEnum):

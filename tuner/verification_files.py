@@ -13,14 +13,19 @@ from tuner.verification_table import verification_rows
 
 def write_files(found: Verification, folder: Path) -> list[Path]:
     """Write ``verification.json``, ``.csv`` and ``.png``; last the JSON, which is loaded."""
+    content = {**found.model_dump(mode="json"), DERIVED: verification_rows(found)}
+    return [
+        write_atomically(folder / "verification.csv", verification_csv(found)),
+        write_atomically(folder / "verification.png", verification_png(found)),
+        write_atomically(folder / FILE, json.dumps(content, indent=1, allow_nan=False) + "\n"),
+    ]
+
+
+def verification_csv(found: Verification) -> str:
+    """A line per member, after a line of headings."""
     rows = verification_rows(found)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    content = {**found.model_dump(mode="json"), DERIVED: rows}
-    return [
-        write_atomically(folder / "verification.csv", text.getvalue()),
-        write_atomically(folder / "verification.png", verification_png(found)),
-        write_atomically(folder / FILE, json.dumps(content, indent=1, allow_nan=False) + "\n"),
-    ]
+    return text.getvalue()

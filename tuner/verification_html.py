@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 from tuner.page import scrolling_table
-from tuner.verification import CLEAN, Verification, VerifiedMember
-from tuner.verification_table import caption, cells, headings, parts, sentences
+from tuner.results import Results
+from tuner.verification import CLEAN, Verification, VerifiedMember, load_verification
+from tuner.verification_table import (
+    caption,
+    cells,
+    headings,
+    parts,
+    sentences,
+    stale_sentence,
+)
 
 WIDTH, HEIGHT, LEFT, BOTTOM, MARGIN = 680, 400, 72, 58, 16
 Span = tuple[float, float]
@@ -18,6 +27,23 @@ def verification_section(found: Verification) -> str:
         return told
     note = f'<p class="note">{escape(caption(found))}</p>'
     return f"{told}{picture(found)}{_table(found)}{note}"
+
+
+def verified_section(directory: Path, results: Results) -> str:
+    """The section of a study's report; says which members of the front came later.
+
+    Empty, if nobody has verified it.
+
+    Args:
+        directory: the study's.
+        results: the study as it stands.
+    """
+    found = load_verification(directory)
+    if found is None:
+        return ""
+    stale = stale_sentence(found, results)
+    later = f"<p>{escape(stale)} {escape(directory.as_posix())}</p>" if stale else ""
+    return later + verification_section(found)
 
 
 def _table(found: Verification) -> str:

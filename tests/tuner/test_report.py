@@ -1,5 +1,7 @@
 import io
+import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -40,6 +42,11 @@ class Balance(HTMLParser):
 
 def report(results, path, **extra):
     return write_report(results, path, facts={"wall time": "1 h", **extra}).read_text()
+
+
+def text_of(html):
+    """What a reader sees of a page, spaces made single."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def pages(results, tmp_path, **extra):
@@ -113,6 +120,82 @@ def test_the_report_says_what_failed_and_how_to_repeat_it(tmp_path):
     assert f"tuner run {tmp_path.as_posix()}/study.yaml" in text
     assert "margin PGD-20, step 0.25 epsilon, Linf epsilon 0.15" in text
     assert "on 360 validation images" in text
+
+
+def test_the_report_says_that_its_numbers_are_not_verified_and_what_verifies_them(tmp_path):
+    text = text_of(report(make_search(), tmp_path / "report.html"))
+
+    assert "Not verified. These are validation numbers" in text
+    assert f"tuner verify {tmp_path.as_posix()}" in text
+
+
+def test_a_verification_takes_the_place_of_the_warning(tmp_path):
+    path = tmp_path / "report.html"
+
+    text = write_report(make_search(), path, facts={}, verification="<p>AA 41.0</p>").read_text()
+
+    assert "<h3>Verified</h3><p>AA 41.0</p>" in text
+    assert "Not verified" not in text
+
+
+def test_the_report_says_how_much_went_into_trials_without_a_result(tmp_path):
+    records = [
+        timed(make_record(0, 0.9, 0.4), 7200.0),
+        timed(make_record(1, 0.5, 0.1, state=TrialState.stopped, reason="rank 5 of 9"), 1800.0),
+        make_record(2, state=TrialState.failed, reason="diverged: nan"),
+    ]
+
+    text = text_of(report(Results(make_study(), records), tmp_path / "report.html"))
+
+    assert "complete 1 1 2 80 % stopped early 1 1 0.5 20 % failed 1 0 0 0 % all 3 2 2.5" in text
+
+
+def timed(record, seconds):
+    return replace(record, reports=tuple({**r, "cost/seconds": seconds} for r in record.reports))
+
+
+def test_the_report_shows_which_parameter_matters_or_why_nobody_knows(tmp_path):
+    few = report(make_results((0.9, 0.4)), tmp_path / "few.html")
+    records = [
+        replace(make_record(i, 0.9 - 0.01 * i, 0.4), params={"alignments/gram/weight": 0.1 * i})
+        for i in range(1, 13)
+    ]
+    enough = report(Results(make_study(), records), tmp_path / "enough.html")
+
+    assert "importance needs at least 8 complete searched trials" in text_of(few)
+    assert "alignments/gram/weight 100 % 0 %" in text_of(enough)
+
+
+def test_the_report_names_the_machines_that_trained(tmp_path):
+    for number, chip in enumerate(("x86_64", "NVIDIA H200", "NVIDIA H200")):
+        place = tmp_path / "study" / "trials" / f"{number:04d}" / "machine.json"
+        place.parent.mkdir(parents=True)
+        place.write_text(json.dumps({"device": "cuda", "chip": chip, "torch": "2.15"}))
+
+    path = write_report(make_search(), tmp_path / "page.html", facts={}, folder=tmp_path / "study")
+
+    text = text_of(path.read_text())
+    assert "cuda, NVIDIA H200, torch 2.15 (2 trials); cuda, x86_64, torch 2.15 (1 trials)" in text
+    assert f"tuner export {(tmp_path / 'study').as_posix()} --pick knee" in text
+
+
+def test_the_whole_study_file_is_folded_into_the_report(tmp_path):
+    text = report(make_search(), tmp_path / "report.html")
+
+    assert "<summary>the whole study file</summary><pre>name: digits-small" in text
+
+
+def test_an_outlier_does_not_flatten_the_pictures_of_the_weights(tmp_path):
+    points = [(0.95 - 0.001 * i, 0.4 - 0.001 * i) for i in range(10)]
+    values = [*points, (0.1, 0.0)]
+    records = [
+        make_record(i, *point, config=make_config(alpha=0.1 * (i + 1)))
+        for i, point in enumerate(values)
+    ]
+
+    text = report(Results(make_study(), records), tmp_path / "report.html")
+
+    assert "clean accuracy against alpha (1 weak trial outside)" in text
 
 
 def test_the_report_gives_wilson_intervals(tmp_path):

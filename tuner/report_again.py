@@ -1,0 +1,62 @@
+"""How to get the same numbers again, as a section of the report."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+from tuner.page import definitions, note
+from tuner.results import Results
+from tuner.session_facts import COSTS
+
+
+def again_section(results: Results, folder: Path, facts: Mapping[str, str]) -> str:
+    """Commands, code, versions, machines and seeds.
+
+    Args:
+        results: the study.
+        folder: its directory, named in the commands.
+        facts: of the session; those on costs are left to the section on costs.
+    """
+    seeds = sorted({str(record.config["seed"]) for record in results.records}, key=int)
+    known = {name: text for name, text in facts.items() if name not in COSTS}
+    known |= {
+        "trained on": _machines(folder) or "not known",
+        "seeds": f"trials {', '.join(seeds) or 'none'}; sampler {results.study.sampler.seed}; "
+        f"split {results.study.base.data.split_seed}",
+    }
+    told = "Same config, same code, same machine: the same numbers. What the search proposes "
+    told += "depends, too, on the order in which trials end."
+    return f"<pre>{escape(_commands(results, folder))}</pre>{definitions(known)}{note(told)}"
+
+
+def _machines(folder: Path) -> str:
+    """What the trials were computed with, and how many on what where they differ."""
+    found = Counter(_machine(file) for file in sorted(folder.glob("trials/*/machine.json")))
+    if len(found) == 1:
+        return next(iter(found))
+    return "; ".join(f"{text} ({number} trials)" for text, number in found.most_common())
+
+
+def _machine(file: Path) -> str:
+    machine = json.loads(file.read_text(encoding="utf-8"))
+    parts = [machine.get(key) for key in ("device", "chip", "precision", "memory_format")]
+    known = [str(part) for part in parts if part]
+    compiled = ["compiled"] if machine.get("compile") else []
+    rest = [f"{name} {machine[name]}" for name in ("threads", "torch") if name in machine]
+    return ", ".join([*known, *compiled, *rest])
+
+
+def _commands(results: Results, directory: Path) -> str:
+    folder = directory.as_posix()
+    commands = {f"tuner run {folder}/study.yaml": "the whole study; again: takes it up"}
+    if results.complete:
+        trial = f"{folder}/trials/{results.knee.number:04d}"
+        commands |= {
+            f"tuner export {folder} --pick knee": "the config of a point of the front",
+            f"tuner train {folder}/front/configs/knee.yaml": "train the knee again",
+            f"tuner evaluate {trial}": "measure the knee on the test split",
+        }
+    width = max(map(len, commands)) + 2
+    return "\n".join(f"{command:<{width}}# {purpose}" for command, purpose in commands.items())

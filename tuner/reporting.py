@@ -1,0 +1,38 @@
+"""What ``tuner report`` does."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from tuner.directory import StudyDirectory
+from tuner.report import write_report
+from tuner.results import Results
+from tuner.session_facts import kept_facts
+from tuner.showing import results_of
+from tuner.verification_html import verified_section
+
+
+def write_and_show(directory: StudyDirectory, output: Path | None, console: Console) -> None:
+    """Write a study's report as it stands now, and say where.
+
+    Raises:
+        ValueError: if ``output`` is a directory.
+    """
+    path = output or directory.report
+    if path.is_dir():
+        raise ValueError(f"--output {path} is a directory; name a file in it: {path}/report.html")
+    write_as_it_stands(directory, results_of(directory), path)
+    console.print(f"report: {path} ({path.stat().st_size / 1e3:.0f} kB)", soft_wrap=True)
+
+
+def write_as_it_stands(
+    directory: StudyDirectory, results: Results, path: Path | None = None
+) -> Path:
+    """Write a study's report with what is kept of its sessions and of its verification."""
+    return write_report(
+        results,
+        path or directory.report,
+        facts=kept_facts(directory),
+        folder=directory.path,
+        verification=verified_section(directory.path, results),
+    )

@@ -1,0 +1,76 @@
+"""Which study a person means: by its directory, its name, or how the name begins."""
+
+import re
+from pathlib import Path
+
+from trainables.spelling import unknown
+from tuner.directory import StudyDirectory
+
+RUNS = Path("runs")
+"""Where studies live unless their user says otherwise."""
+
+NAME = re.compile(r"^name: ['\"]?([^'\"\n]+?)['\"]?$", flags=re.MULTILINE)
+
+
+def find_directory(name: str | Path, root: Path = RUNS) -> StudyDirectory:
+    """The study that a person means.
+
+    Args:
+        name: a study's directory; else the name of a folder in ``root``, else of a study in one;
+            else the beginning of such a name, if no other begins so.
+        root: folder of studies.
+
+    Raises:
+        ValueError: if no study or several are meant; it names them, or the nearest.
+    """
+    for place in (StudyDirectory(Path(name)), StudyDirectory(root / name)):
+        if place.config.is_file():
+            return place
+    known = known_studies(root)
+    if str(name) in known:
+        return _only(str(name), known[str(name)])
+    beginning = {path for key in known if key.startswith(str(name)) for path in known[key]}
+    if beginning and str(name):
+        return _only(str(name), beginning)
+    raise ValueError(_not_there(str(name), known, root))
+
+
+def path_or_study(target: Path) -> Path:
+    """A path as it is; what is no path, but could be a study's name, as that study's directory.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    is_path = target.exists() or len(target.parts) > 1 or target.suffix
+    return target if is_path else find_directory(target).path
+
+
+def known_studies(root: Path) -> dict[str, set[Path]]:
+    """Directories of the studies in a folder by the names that they go by."""
+    known: dict[str, set[Path]] = {}
+    for file in sorted(root.glob("*/study.yaml")):
+        for name in (file.parent.name, _name_in(file)):
+            known.setdefault(name, set()).add(file.parent)
+    return known
+
+
+def _name_in(file: Path) -> str:
+    """The study's name, without validating the rest of the file; else its folder's."""
+    found = NAME.search(file.read_text(encoding="utf-8"))
+    return found[1] if found else file.parent.name
+
+
+def _only(name: str, found: set[Path]) -> StudyDirectory:
+    if len(found) > 1:
+        places = ", ".join(sorted(map(str, found)))
+        raise ValueError(f"{name!r} may mean {len(found)} studies: {places}; write more of one")
+    return StudyDirectory(next(iter(found)))
+
+
+def _not_there(name: str, known: dict[str, set[Path]], root: Path) -> str:
+    if not known:
+        return f"{name} holds no study, nor does {root}; start one with: tuner run digits"
+    if len(Path(name).parts) != 1:
+        folders = ", ".join(sorted({str(path) for paths in known.values() for path in paths})[:12])
+        return f"{name} holds no study; {root} holds {folders}; list them with: tuner ls"
+    return f"{unknown('study', name, known)}; list them with: tuner ls"
