@@ -2,7 +2,7 @@
 
 import bisect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,12 +28,14 @@ class Moment:
     Attributes:
         complete: how many trials were complete, replicates counted one by one.
         hypervolume: of the front as it was then, from the reference corner as it was then.
-        hours: what trials had cost by then, as ``costs.hours``.
+        bests: the best value of each objective on it, as in ``Results.summary``.
+        hours: what trials had cost by then, as ``costs.hours``; 0 where that is not known.
         when: when the trial completed.
     """
 
     complete: int
     hypervolume: float
+    bests: Mapping[str, float]
     hours: float
     when: datetime
 
@@ -56,8 +58,9 @@ def growth(results: Results) -> list[Moment]:
 def _moment(results: Results, ended: Sequence[TrialRecord], spent: "_Spending") -> Moment:
     when = ended[-1].ended
     assert when is not None
-    volume = Results(results.study, ended).hypervolume
-    return Moment(len(ended), volume, spent.until(when), when)
+    then = Results(results.study, ended)
+    bests = {name: value for name, value in then.summary.items() if name.startswith("best/")}
+    return Moment(len(ended), then.hypervolume, bests, spent.until(when), when)
 
 
 class _Spending:

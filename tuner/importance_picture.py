@@ -17,6 +17,16 @@ MOST = 16
 """Parameters shown; of more, the largest shares."""
 
 
+def known_importances(results: Results) -> Importances:
+    """Shares by objective, as ``importance.importances``; empty while there are too few trials."""
+    from tuner.importance import importances  # heavy: scikit-learn
+
+    try:
+        return importances(results)
+    except ValueError:
+        return {}
+
+
 def write_importance_png(results: Results, shares: Importances, path: Path) -> Path:
     """Draw a bar per parameter and objective; 200 pixels per inch.
 

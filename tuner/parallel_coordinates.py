@@ -13,7 +13,7 @@ from tuner.records import TrialRecord
 from tuner.results import Results
 from tuner.run_links import RunLinks
 
-HEIGHT, TOP, BOTTOM, LEFT, RIGHT, STEP = 430, 64, 24, 130, 74, 112
+HEIGHT, TOP, BOTTOM, LEFT, RIGHT, STEP = 430, 64, 24, 144, 90, 112
 OFF = "off"
 OFF_SHARE = 0.12
 """Where numbers begin on an axis on which some trials are off; those lie at its foot."""

@@ -2,20 +2,22 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
 
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
 from tuner.export import write_front
+from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
 from tuner.preview import check_first_trials
 from tuner.progress import Progress
 from tuner.proposals import check_space
 from tuner.recorder import Watcher
+from tuner.refresher import Refresher
 from tuner.remaining import missing
 from tuner.report import write_report
 from tuner.results import Results
@@ -24,8 +26,7 @@ from tuner.search import Search
 from tuner.space_identity import require_same_space
 from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
-from tuner.tables import front_rows
-from tuner.tracking import Publication, Tracker, default_uri
+from tuner.tracking import Pages, Publication, Tracker, default_uri
 from tuner.trial_files import TrialFiles
 from tuner.usage import Usage
 from tuner.warm_start import Earlier, load_earlier
@@ -56,6 +57,7 @@ class Session:
         self._console, self._address = console, address
         self.usage = Usage()
         self.synced = True
+        self.links: Callable[[str], Pages] | None = None
 
     def run(self) -> Results:
         """Run the study to its end, from wherever it stands; a finished one is written out again.
@@ -93,6 +95,7 @@ class Session:
             finally:
                 if tracker:
                     self.synced = tracker.close(status=status, timeout=patience)
+                    self.links = tracker.urls
             if left := missing(self.study, ledger.records()):
                 raise StudyInterruptedError(
                     f"stopped with {left} of {self.study.trials} trials to go"
@@ -140,16 +143,37 @@ class Session:
                     f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name}, {teacher.origin})"
                 )
             files = TrialFiles(self.directory)
-            watchers: list[Watcher] = [files, tracker] if tracker else [files]
-            run_trials(self.study, self.directory, search, progress=progress, watchers=watchers)
+            with self._refreshing(search.ledger, tracker) as refresher:
+                watchers: list[Watcher] = [files, refresher, *([tracker] if tracker else [])]
+                run_trials(self.study, self.directory, search, progress=progress, watchers=watchers)
+
+    @contextmanager
+    def _refreshing(self, ledger: Ledger, tracker: Tracker | None) -> Iterator[Refresher]:
+        """Bring the front and the report up to date, in a thread, while trials run."""
+
+        def refresh(results: Results) -> None:
+            self._write_result(results, tracker, final=False)
+
+        refresher = Refresher(self.study, ledger.records(), refresh)
+        refresher.start()
+        try:
+            yield refresher
+        finally:
+            refresher.stop()
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
         results = Results(self.study, ledger.records())
-        write_front(results, self.directory.front)
-        write_report(results, self.directory.report, facts=self.facts())
-        if tracker:
-            tracker.publish(publication(results, self.directory))
+        self._write_result(results, tracker)
         return results
+
+    def _write_result(
+        self, results: Results, tracker: Tracker | None, *, final: bool = True
+    ) -> None:
+        shares = known_importances(results)
+        write_front(results, self.directory.front, shares)
+        write_report(results, self.directory.report, facts=self.facts(), importances=shares)
+        if tracker:
+            tracker.publish(Publication(self.directory.front, results, final))
 
     def facts(self) -> Mapping[str, str]:
         """What it cost and where it ran, for people."""
@@ -161,11 +185,3 @@ class Session:
             "machine": f"{cores}, Python {platform.python_version()}",
             "versions": ", ".join(f"{name} {version(name)}" for name in packages),
         }
-
-
-def publication(results: Results, directory: StudyDirectory) -> Publication:
-    """The study's result as MLflow shows it."""
-    rows = front_rows(results)
-    columns = list(rows[0]) if rows else []
-    table: dict[str, list[Any]] = {"columns": columns, "data": [list(r.values()) for r in rows]}
-    return Publication(directory.front, results.summary, results.ranks, table)
