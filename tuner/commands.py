@@ -60,13 +60,13 @@ def run_and_show(
 
 def _show_links(session: Session, directory: StudyDirectory, console: Console) -> None:
     """Where MLflow shows the study: on its server, or on the one that ``tuner ui`` starts."""
-    if session.links is None:
+    if session.links is None:  # the study does without MLflow
         return
     command = f"tuner ui {directory.path}"
     uri = session.study.tracking.uri or default_uri(directory.path)
     address = uri if is_server(uri) else default_address()
     try:
-        lines = session.links(address).lines if address else []
+        lines = session.links(address).lines if address and session.synced else []
     except ConnectionError:  # the study is done; what it wrote is on the disk
         lines = []
     if not lines or not is_server(uri):

@@ -149,7 +149,7 @@ def _figure(results: Results) -> str:
     )
     lines = (_line(results, columns, index) for index in order)
     inner = "".join([*lines, *(_axis(column, i) for i, column in enumerate(columns))])
-    box = f'viewBox="0 0 {width} {HEIGHT}" style="min-width:{0.7 * width:.0f}px"'
+    box = f'viewBox="0 0 {width} {HEIGHT}" style="min-width:{0.6 * width:.0f}px"'
     return (
         f'<figure class="across"><div class="wide"><svg {box} role="group" '
         f'aria-label="parameters and objectives of every searched trial">{inner}</svg></div>'
