@@ -15,7 +15,7 @@ from tuner.costs import SECONDS
 from tuner.records import TrialRecord
 from tuner.results import Results
 
-MOST = 200
+MOST = 100
 """Moments that are looked at: each one asks for the front of all trials before it."""
 
 RED, INK, FAINT = "#c8102e", "#1d2330", "#e6e8ec"

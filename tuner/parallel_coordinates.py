@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 from tuner.front_html import tip, trials_table
@@ -52,51 +53,62 @@ class Dimension:
     name: str
     values: Sequence[Value]
 
-    @property
+    @cached_property
     def numbers(self) -> list[float]:
         """The values that are numbers."""
         return [value for value in self.values if not isinstance(value, str)]
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
         """Whether numbers, and ``OFF``, are all there is."""
         return bool(self.numbers) and all(v == OFF for v in self.values if isinstance(v, str))
 
-    @property
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest number."""
+        return min(self.numbers), max(self.numbers)
+
+    @cached_property
     def is_logarithmic(self) -> bool:
         """Whether equal distances are equal factors."""
-        low, high = min(self.numbers), max(self.numbers)
+        low, high = self.ends
         return low > 0 and high / low >= WIDE
+
+    @cached_property
+    def foot(self) -> float:
+        """Where numbers begin."""
+        return OFF_SHARE if OFF in self.values else 0.0
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The values of an axis of words, from its foot; one that is off comes first."""
+        return sorted(set(map(str, self.values)), key=lambda name: (name != OFF, name))
 
     def share(self, value: Value) -> float:
         """Where a value lies, 0 at the foot and 1 at the top."""
         if not self.is_numeric:
-            # a term that is off lies at the foot
-            names = sorted(set(map(str, self.values)), key=lambda name: (name != OFF, name))
-            return (names.index(str(value)) + 0.5) / len(names)
+            return (self.names.index(str(value)) + 0.5) / len(self.names)
         if isinstance(value, str):
             return 0.0
         scale = math.log10 if self.is_logarithmic else float
-        low, high = scale(min(self.numbers)), scale(max(self.numbers))
-        foot = OFF_SHARE if OFF in self.values else 0.0
-        return foot + (1 - foot) * ((scale(value) - low) / (high - low) if high > low else 0.5)
+        low, high = map(scale, self.ends)
+        inside = (scale(value) - low) / (high - low) if high > low else 0.5
+        return self.foot + (1 - self.foot) * inside
 
     def ticks(self) -> dict[str, float]:
         """What stands beside the axis, and where."""
         if not self.is_numeric:
-            return {str(value): self.share(value) for value in self.values}
-        ends = [min(self.numbers), max(self.numbers)]
-        inner = self._decades(*ends) if self.is_logarithmic else [sum(ends) / 2]
-        found = {count(value): self.share(value) for value in [*ends, *inner]}
+            return {name: self.share(name) for name in self.names}
+        inner = self._decades() if self.is_logarithmic else [sum(self.ends) / 2]
+        found = {count(value): self.share(value) for value in [*self.ends, *inner]}
         return {OFF: 0.0, **found} if OFF in self.values else found
 
-    def _decades(self, low: float, high: float) -> list[float]:
+    def _decades(self) -> list[float]:
+        low, high = self.ends
         exponents = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-        powers = [10.0**exponent for exponent in exponents]
         # a number that would stand on an end's own is left out
-        return [
-            p for p in powers if min(abs(self.share(p) - self.share(e)) for e in (low, high)) > 0.09
-        ]
+        clear = [10.0**e for e in exponents if self.share(10.0**e) - self.share(low) > 0.09]
+        return [power for power in clear if self.share(high) - self.share(power) > 0.09]
 
 
 def parallel_html(results: Results, links: RunLinks | None = None) -> str:
@@ -144,10 +156,12 @@ def _value(record: TrialRecord, name: str) -> Value:
 def _figure(results: Results) -> str:
     columns = dimensions(results)
     width = LEFT + RIGHT + STEP * (len(columns) - 1)
-    order = sorted(  # the front is drawn on top
-        range(len(results.searched)), key=lambda i: -results.ranks[results.searched[i].number]
+    rows = list(enumerate(results.searched))
+    rows.sort(key=lambda row: -results.ranks[row[1].number])  # the front is drawn on top
+    lines = (
+        _line(results, record, [column.values[i] for column in columns], columns)
+        for i, record in rows
     )
-    lines = (_line(results, columns, index) for index in order)
     inner = "".join([*lines, *(_axis(column, i) for i, column in enumerate(columns))])
     box = f'viewBox="0 0 {width} {HEIGHT}" style="min-width:{0.6 * width:.0f}px"'
     return (
@@ -161,9 +175,11 @@ def _place(column: Dimension, index: int, value: Value) -> tuple[float, float]:
     return LEFT + STEP * index, HEIGHT - BOTTOM - column.share(value) * (HEIGHT - TOP - BOTTOM)
 
 
-def _line(results: Results, columns: Sequence[Dimension], row: int) -> str:
-    record = results.searched[row]
-    places = [_place(column, i, column.values[row]) for i, column in enumerate(columns)]
+def _line(
+    results: Results, record: TrialRecord, values: Sequence[Value], columns: Sequence[Dimension]
+) -> str:
+    pairs = zip(columns, values, strict=True)
+    places = [_place(column, i, value) for i, (column, value) in enumerate(pairs)]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     kind = "front" if results.ranks[record.number] == 0 else "other"
     text = escape(tip(results, record))
