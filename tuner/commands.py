@@ -1,21 +1,25 @@
 """What the verbs that run, train, measure and serve do."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.export import write_front
+from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
-from tuner.mlflow_server import serve
+from tuner.mlflow_client import is_server
+from tuner.mlflow_server import default_address, serve
 from tuner.preview import preview as preview
 from tuner.records import Cause
 from tuner.run_output import Output, create_session, end_as_json, interruption_as_json
-from tuner.session import StudyInterruptedError, publication
+from tuner.session import Session, StudyInterruptedError
 from tuner.showing import results_of, show_places, show_results
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
-from tuner.tracking import default_uri, pages, sync
+from tuner.tracking import Publication, default_uri, pages, sync
 from tuner.trial_files import TrialFiles
 
 INTERRUPTED = 130
@@ -73,7 +77,24 @@ def run_and_show(
         )
     if not session.synced:
         console.print(f"MLflow is behind; bring it up to date with: tuner sync {directory.path}")
-    console.print(f"look at every run in MLflow: tuner ui {directory.path}")
+    _show_links(session, directory, console)
+
+
+def _show_links(session: Session, directory: StudyDirectory, console: Console) -> None:
+    """Where MLflow shows the study: on its server, or on the one that ``tuner ui`` starts."""
+    if session.links is None:  # the study does without MLflow
+        return
+    command = f"tuner ui {directory.path}"
+    uri = session.study.tracking.uri or default_uri(directory.path)
+    address = uri if is_server(uri) else default_address()
+    try:
+        lines = session.links(address).lines if address and session.synced else []
+    except ConnectionError:  # the study is done; what it wrote is on the disk
+        lines = []
+    if not lines or not is_server(uri):
+        console.print(f"look at every run in MLflow: {command}", soft_wrap=True)
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def _say_interrupted(
@@ -115,8 +136,8 @@ def open_ui(
     with serve(uri, port) as base:
         found = pages(study, directory.path, uri, base=base)
         console.print("Ctrl-C stops the server.")
-        console.print(f"study: {found.study}", soft_wrap=True)
-        console.print(f"front: {found.front}", soft_wrap=True)
+        for line in found.lines:
+            console.print(line, soft_wrap=True)
         wait_for_interrupt()
 
 
@@ -137,12 +158,14 @@ def sync_tracking(directory: StudyDirectory, tracking_uri: str | None, console: 
     """Rebuild MLflow's view of a study from its ledger."""
     study, results = directory.study(), results_of(directory)
     uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
+    with suppress(PermissionError):  # of a study that one may only read, what is there is sent
+        write_front(results, directory.front, known_importances(results))
     agreed = sync(
         study,
         directory.path,
         uri,
         results.records,
-        publication=publication(results, directory),
+        publication=Publication(directory.front, results),
         status="FINISHED" if not results.running else None,
     )
     console.print(f"MLflow at {uri} holds {agreed} of {len(results.records)} trials")

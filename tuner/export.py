@@ -13,22 +13,30 @@ from tuner.config_files import load_trial_config as load_trial_config
 from tuner.correlations import correlation_png, gaps_and_robustness
 from tuner.front_html import front_html
 from tuner.gains import what_alignment_buys
+from tuner.growth import growth, write_growth_png
+from tuner.importance_picture import Importances, write_importance_png
+from tuner.parallel_coordinates import parallel_html
 from tuner.plots import write_front_png
 from tuner.results import Results
+from tuner.study_tables import differences_table, failures_table
 from tuner.tables import attack_sentence, front_rows
 
 OWN_CONFIG = re.compile(r"trial_\d{4,}\.yaml|knee\.yaml")
 COLUMNS_BEFORE = ("trial", "on_front", "knee", "label")
 
 
-def write_front(results: Results, directory: Path) -> list[Path]:
+def write_front(
+    results: Results, directory: Path, importances: Importances | None = None
+) -> list[Path]:
     """Write the front as table, data, picture, page and configs; what has left the front goes.
 
     Args:
         results: the study, finished or not.
         directory: ``front.csv``, ``front.json``, ``front.png``, ``front.html``,
-            ``correlation.png`` and ``configs/``
-            with ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
+            ``differences.csv``, ``failures.csv``, ``parallel.html``, what is known of
+            ``correlation.png``, ``hypervolume.png``, ``importance.json`` and ``importance.png``,
+            and ``configs/`` with ``trial_0007.yaml`` per trial on the front and ``knee.yaml``.
+        importances: share of each parameter in the spread of each objective, if it is known.
 
     Returns:
         The files written, in this order.
@@ -38,8 +46,13 @@ def write_front(results: Results, directory: Path) -> list[Path]:
         write_atomically(directory / "front.csv", front_csv(results)),
         write_atomically(directory / "front.json", front_json(results)),
         write_front_png(results, directory / "front.png"),
-        *_write_correlation(results, directory / "correlation.png"),
         write_atomically(directory / "front.html", front_html(results)),
+        write_atomically(directory / "differences.csv", differences_table(results).as_csv()),
+        write_atomically(directory / "failures.csv", failures_table(results).as_csv()),
+        write_atomically(directory / "parallel.html", parallel_html(results)),
+        *_write_correlation(results, directory / "correlation.png"),
+        *_write_growth(results, directory / "hypervolume.png"),
+        *_write_importances(results, directory, importances or {}),
         *configs,
     ]
 
@@ -50,6 +63,22 @@ def _write_correlation(results: Results, path: Path) -> list[Path]:
     if max(len(row.records) for row in rows) < 3:
         return []
     return [write_atomically(path, correlation_png(results, rows))]
+
+
+def _write_growth(results: Results, path: Path) -> list[Path]:
+    """How the hypervolume grew, where there are two moments to compare."""
+    moments = growth(results)
+    return [write_growth_png(results, moments, path)] if len(moments) > 1 else []
+
+
+def _write_importances(results: Results, directory: Path, importances: Importances) -> list[Path]:
+    if not importances:
+        return []
+    text = json.dumps(importances, indent=2, allow_nan=False) + "\n"
+    return [
+        write_atomically(directory / "importance.json", text),
+        write_importance_png(results, importances, directory / "importance.png"),
+    ]
 
 
 def _write_configs(results: Results, directory: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from tuner.picture import Axis, FrontPicture, Mark
 from tuner.quantities import count, interval, is_accuracy, measured, weight, written
 from tuner.records import TrialRecord
 from tuner.results import Results
+from tuner.run_links import RunLinks
 from tuner.tables import caption, cells, headings, temperature
 
 WIDTH, HEIGHT = 680, 440
@@ -26,11 +27,17 @@ SHAPES = (
 )
 
 
-def front_html(results: Results) -> str:
-    """A self-contained page: the picture, then every complete trial; loads nothing."""
+def front_html(results: Results, links: RunLinks | None = None) -> str:
+    """A self-contained page: the picture, then every complete trial; loads nothing.
+
+    Args:
+        results: the study.
+        links: where the trials' runs are, if MLflow shows the page.
+    """
     body = (
         f"<h1>{escape(results.study.name)}</h1><p>{escape(what_alignment_buys(results))}</p>"
-        f"{front_svg(results)}{trials_table(results)}"
+        f"{front_svg(results)}{links.note if links else ''}"
+        f"{trials_table(results)}{links.script if links else ''}"
     )
     return page(f"Front of {results.study.name}", body)
 

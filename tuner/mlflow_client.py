@@ -5,6 +5,7 @@ import logging
 import os
 from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient as MlflowClient
 from mlflow.entities import Metric as Metric
 from mlflow.entities import Param as Param
@@ -12,6 +13,8 @@ from mlflow.entities import Run as Run
 from mlflow.entities import RunTag as RunTag
 from mlflow.exceptions import MlflowException as MlflowException
 from mlflow.tracking.context.registry import resolve_tags as resolve_tags
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
 
 # By default one call to a dead server blocks for four minutes; waiting is done elsewhere.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -78,3 +81,19 @@ def unreachable(uri: str, error: Exception) -> str:
         f"MLflow does not answer at {uri} ({reason}); {remedy}, "
         "or set tracking.enabled to false to run without it"
     )
+
+
+def server_version(uri: str) -> str:
+    """The version of MLflow that shows a store: of the server, or ours for a database.
+
+    Returns:
+        ``3.17.2``; empty where a server does not say.
+    """
+    if not is_server(uri):
+        return str(mlflow.__version__)
+    try:
+        credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
+        answer = http_request(credentials, "/version", "GET", timeout=5)  # type: ignore[no-untyped-call]
+    except (MlflowException, OSError):
+        return ""
+    return str(answer.text).strip() if answer.status_code == 200 else ""

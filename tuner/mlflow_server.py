@@ -54,6 +54,11 @@ def serve(uri: str, port: int | None = None, *, timeout: float = 60) -> Iterator
             _stop(server)
 
 
+def default_address() -> str | None:
+    """Where ``serve`` would have its server if it began now; None if that cannot be foretold."""
+    return f"http://{HOST}:{FIRST_PORT}" if _is_free(FIRST_PORT) else None
+
+
 def _port(wanted: int | None) -> int:
     if _is_free(wanted or FIRST_PORT):
         return wanted or FIRST_PORT

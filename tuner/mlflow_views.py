@@ -6,47 +6,32 @@ A saved view is an experiment tag in MLflow's own, undocumented format (MLflow 3
 
 import base64
 import hashlib
+import itertools
 import json
+import logging
 import zlib
 from typing import Any
 
-from tuner.mlflow_client import MlflowClient
+from search_spaces import explore
+from trainables.alignments import ALIGNMENTS
+from tuner.mlflow_client import MlflowClient, MlflowException, is_passing
+from tuner.mlflow_pages import ON_FRONT, view_id
 from tuner.mlflow_records import final_name
 from tuner.records import SYMBOLS
+from tuner.spaces import find_search_space
 from tuner.study import StudyConfig
+
+logger = logging.getLogger(__name__)
 
 TAG = "mlflow.sharedViewState."
 OURS = "tuner.view."
 """Before a view's name: the tag that remembers a digest of the view as we wrote it."""
 
-NOTE = "mlflow.note.content"
-FILES = "Tables, pictures and configs of the front are under *Artifacts* when the study has ended."
-
 State = dict[str, Any]
-WEIGHTS = list(SYMBOLS)
 RANK = "metrics.`pareto/rank`"
 SECTION = "tuner"
-COLLAPSED = ("cost", "final", "pareto", "train", "val")
+COLLAPSED = ("cost", "final", "log10", "mean", "pareto", "train", "val")
 """Where MLflow puts the charts that it draws of every metric by itself."""
-
-
-def view_id(kind: str, run_id: str) -> str:
-    """Identity of a study's view; the kinds are ``front``, ``best``, ``weights`` and ``curves``."""
-    return f"{kind}-{run_id[:8]}"
-
-
-def view_url(base: str, experiment_id: str, run_id: str, *, kind: str) -> str:
-    """The address of a prepared view; ``base`` may be empty for a link from inside MLflow."""
-    # Without the workflow type, a browser that is new to MLflow lands on a page for chat bots.
-    return (
-        f"{base}#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-        f"&compareRunsMode=CHART&viewStateShareKey={view_id(kind, run_id)}"
-    )
-
-
-def run_url(base: str, experiment_id: str, run_id: str) -> str:
-    """The address of the study's own run."""
-    return f"{base}#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def write(client: MlflowClient, experiment_id: str, run_id: str, study: StudyConfig) -> None:
@@ -58,22 +43,43 @@ def write(client: MlflowClient, experiment_id: str, run_id: str, study: StudyCon
         view = view_id(kind, run_id)
         value = _pack(name, state, newest - age)
         there = experiment.tags.get(TAG + view, "")
-        untouched = experiment.tags.get(OURS + view, _digest("")) == _digest(there)
+        untouched = experiment.tags.get(OURS + view, digest("")) == digest(there)
         if untouched and there != value:
-            client.set_experiment_tag(experiment_id, TAG + view, value)
-            client.set_experiment_tag(experiment_id, OURS + view, _digest(value))
+            _write(client, experiment_id, view, value)
 
 
-def describe(client: MlflowClient, experiment_id: str, run_id: str, study: StudyConfig) -> None:
-    """Write what the study is, with links to its views, above its run; a person's text stays."""
-    if NOTE in client.get_run(run_id).data.tags:
-        return
-    links = [
-        f"- [{name}]({view_url('', experiment_id, run_id, kind=kind)})"
-        for kind, (name, _) in _views(study, run_id).items()
-    ]
-    paragraphs = [study.description, "\n".join(links), FILES]
-    client.set_tag(run_id, NOTE, "\n\n".join(filter(None, paragraphs)))
+def _write(client: MlflowClient, experiment_id: str, view: str, value: str) -> None:
+    try:
+        client.set_experiment_tag(experiment_id, TAG + view, value)
+        client.set_experiment_tag(experiment_id, OURS + view, digest(value))
+    except MlflowException as error:
+        if is_passing(error):
+            raise
+        # an old server takes shorter tags only; the study does not need its views
+        logger.warning("MLflow refuses the view %s: %s", view, error)
+
+
+def names(study: StudyConfig, run_id: str) -> dict[str, str]:
+    """The names of a study's views by kind, in the order in which MLflow lists them."""
+    return {kind: name for kind, (name, _) in _views(study, run_id).items()}
+
+
+def shown_name(study: StudyConfig, metric: str) -> str:
+    """The metric that stands for an objective of a config: of its one trial, or over its seeds."""
+    final = final_name(metric)
+    return final if study.replicates == 1 else final.replace("final/", "mean/", 1)
+
+
+def searched_weights(study: StudyConfig) -> list[str]:
+    """Symbols of the alignment weights that the search space varies; all, where it varies none."""
+    try:
+        space = find_search_space(study.search_space)
+        teachers = sorted(study.teachers)
+        varied = explore(space, ranges=study.ranges, fixed=study.fixed, teachers=teachers)
+    except ValueError:  # a space of the user's own that is not importable from here
+        return list(SYMBOLS)
+    found = [t.symbol for n, t in ALIGNMENTS.items() if f"alignments/{n}/weight" in varied]
+    return found or list(SYMBOLS)
 
 
 def _pack(name: str, state: State, created: int) -> str:
@@ -82,57 +88,79 @@ def _pack(name: str, state: State, created: int) -> str:
     return json.dumps({**envelope, "state": f"deflate;{packed}"})
 
 
-def _digest(value: str) -> str:
+def digest(value: str) -> str:
+    """What we remember of a text that a person may change."""
     return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
 def _views(study: StudyConfig, run_id: str) -> dict[str, tuple[str, State]]:
     objectives = [objective.metric for objective in study.objectives]
-    finals = [final_name(metric) for metric in objectives]
-    words = " vs ".join(name.partition("/")[2].replace("_", " ") for name in finals)
-    words = words.replace("clean accuracy vs robust accuracy", "clean vs robust accuracy")
+    shown = [shown_name(study, metric) for metric in objectives]
+    weights = [f"log10/{symbol}" for symbol in searched_weights(study)]
     trials = f"tags.`mlflow.parentRunId` = '{run_id}'"
-    finished = f"{trials} AND attributes.status = 'FINISHED'"
-    scatter = _scatter(finals[0], finals[-1])
+    # of a config with several seeds, only the first trial has a rank
+    complete = "attributes.status = 'FINISHED'" if study.replicates == 1 else f"{RANK} >= 0"
+    finished, front = f"{trials} AND {complete}", trials + ON_FRONT
+    curves = [_line(metric) for metric in (*objectives, "train/loss")]
     views = {
-        "front": (f"Pareto front: {words}", finished, [scatter]),
-        "best": ("Front only", f"{trials} AND tags.`tuner.front` = 'true'", [scatter]),
-        "weights": ("Weights against objectives", finished, [_parallel(finals)]),
-        "curves": (
-            "Learning curves",
-            trials,
-            [_line(metric) for metric in (*objectives, "train/loss")],
-        ),
+        "front": (f"Pareto front: {_title(shown)}", finished, _against(shown)),
+        "best": ("Front only", front, _against(shown)),
+        "differences": ("Differences among the front", front, [_difference()]),
+        "weights": ("Weights against objectives", finished, [_parallel([*weights, *shown])]),
+        "curves": ("Learning curves", trials, curves),
     }
     prefix = "" if study.tracking.experiment is None else f"{study.name}: "
     return {
-        kind: (prefix + name, _state(where, charts, _columns(finals), name))
+        kind: (prefix + name, _state(where, charts, _columns(shown), name))
         for kind, (name, where, charts) in views.items()
     }
 
 
-def _columns(finals: list[str]) -> list[str]:
-    shown = {
-        "metrics": [*finals, "pareto/rank"],
-        "params": ["teacher", "student", *WEIGHTS],
-        "tags": ["tuner.state", "tuner.label", "tuner.reason"],
+def _title(shown: list[str]) -> str:
+    words = " vs ".join(name.partition("/")[2].replace("_", " ") for name in shown)
+    return words.replace("clean accuracy vs robust accuracy", "clean vs robust accuracy")
+
+
+def _columns(shown: list[str]) -> list[str]:
+    columns = {
+        "metrics": [*shown, "pareto/rank"],
+        "attributes": ["Duration"],
+        "tags": ["tuner.method", "tuner.pair", "tuner.state", "tuner.label", "tuner.reason"],
+        "params": SYMBOLS,
     }
-    return [f"{kind}.`{name}`" for kind, columns in shown.items() for name in columns]
+    return [f"{kind}.`{name}`" for kind, named in columns.items() for name in named]
 
 
 def _axis(metric: str) -> State:
     return {"key": metric, "type": "METRIC"}
 
 
-def _scatter(x: str, y: str) -> State:
-    return {"type": "SCATTER", "xaxis": _axis(x), "yaxis": _axis(y)}
+def _against(metrics: list[str]) -> list[State]:
+    """A scatter per pair of metrics; of a single one, a bar per run."""
+    if len(metrics) == 1:
+        return [{"type": "BAR", "metricKey": metrics[0]}]
+    return [
+        {"type": "SCATTER", "xaxis": _axis(x), "yaxis": _axis(y)}
+        for x, y in itertools.combinations(metrics, 2)
+    ]
 
 
-def _parallel(finals: list[str]) -> State:
+def _difference() -> State:
+    return {
+        "type": "DIFFERENCE",
+        "chartName": "What differs",
+        "compareGroups": ["Parameters", "Model metrics"],
+        "showChangeFromBaseline": False,
+        "showDifferencesOnly": True,
+        "baselineColumnUuid": "",
+    }
+
+
+def _parallel(metrics: list[str]) -> State:
     return {
         "type": "PARALLEL",
-        "selectedParams": WEIGHTS,
-        "selectedMetrics": finals,
+        "selectedParams": [],
+        "selectedMetrics": metrics,
         "showAllRuns": False,
     }
 

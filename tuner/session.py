@@ -1,19 +1,21 @@
 """One session of a study: claim its directory, run what is missing, write down what came out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
 from tuner.export import write_front
+from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
 from tuner.preview import check_first_trials
 from tuner.progress import Progress, create_progress
 from tuner.proposals import check_space
 from tuner.recorder import Watcher
 from tuner.records import TrialRecord
+from tuner.refresher import Refresher
 from tuner.remaining import missing
 from tuner.reporting import write_as_it_stands
 from tuner.results import Results
@@ -23,8 +25,7 @@ from tuner.session_facts import facts_now, keep_facts
 from tuner.space_identity import require_same_space
 from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
-from tuner.tables import front_rows
-from tuner.tracking import Publication, Tracker, default_uri
+from tuner.tracking import Pages, Publication, Tracker, default_uri
 from tuner.trial_files import TrialFiles
 from tuner.usage import Usage
 from tuner.warm_start import Earlier, load_earlier
@@ -62,6 +63,7 @@ class Session:
         self._progress = progress or partial(create_progress, console=console)
         self.usage = Usage()
         self.synced = True
+        self.links: Callable[[str], Pages] | None = None
         self._trained = False
 
     def run(self) -> Results:
@@ -100,6 +102,7 @@ class Session:
             finally:
                 if tracker:
                     self.synced = tracker.close(status=status, timeout=patience)
+                    self.links = tracker.urls
             if left := missing(self.study, ledger.records()):
                 raise StudyInterruptedError(
                     f"stopped with {left} of {self.study.trials} trials to go"
@@ -148,23 +151,35 @@ class Session:
                     f"robust {teacher.robust_accuracy:.1%} ({teacher.path.name}, {teacher.origin})"
                 )
             files = TrialFiles(self.directory)
-            watchers: list[Watcher] = [files, tracker] if tracker else [files]
-            run_trials(self.study, self.directory, search, progress=progress, watchers=watchers)
+            with self._refreshing(search.ledger, tracker) as refresher:
+                watchers: list[Watcher] = [files, refresher, *([tracker] if tracker else [])]
+                run_trials(self.study, self.directory, search, progress=progress, watchers=watchers)
+
+    @contextmanager
+    def _refreshing(self, ledger: Ledger, tracker: Tracker | None) -> Iterator[Refresher]:
+        """Bring the front and the report up to date, in a thread, while trials run."""
+
+        def refresh(results: Results) -> None:
+            self._write_result(results, tracker, final=False)
+
+        refresher = Refresher(self.study, ledger.records(), refresh)
+        refresher.start()
+        try:
+            yield refresher
+        finally:
+            refresher.stop()
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
         results = Results(self.study, ledger.records())
-        write_front(results, self.directory.front)
         if self._trained:
             keep_facts(self.directory, facts_now(self.usage))
-        write_as_it_stands(self.directory, results)
-        if tracker:
-            tracker.publish(publication(results, self.directory))
+        self._write_result(results, tracker)
         return results
 
-
-def publication(results: Results, directory: StudyDirectory) -> Publication:
-    """The study's result as MLflow shows it."""
-    rows = front_rows(results)
-    columns = list(rows[0]) if rows else []
-    table: dict[str, list[Any]] = {"columns": columns, "data": [list(r.values()) for r in rows]}
-    return Publication(directory.front, results.summary, results.ranks, table)
+    def _write_result(
+        self, results: Results, tracker: Tracker | None, *, final: bool = True
+    ) -> None:
+        write_front(results, self.directory.front, known_importances(results))
+        write_as_it_stands(self.directory, results)
+        if tracker:
+            tracker.publish(Publication(self.directory.front, results, final))

@@ -8,12 +8,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from tuner import mlflow_views
+from tuner import mlflow_pages, mlflow_views
 from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, unreachable
 from tuner.mlflow_front import Publication as Publication
-from tuner.mlflow_front import publish
+from tuner.mlflow_front import Sent, publish
+from tuner.mlflow_note import write_note
+from tuner.mlflow_pages import Pages as Pages
 from tuner.mlflow_study import MlflowStudy
 from tuner.records import TrialRecord
 from tuner.study import StudyConfig
@@ -25,13 +27,6 @@ RECORD, PUBLICATION, STATUS = 0, 1, 2  # in this order
 
 Key = tuple[int, int]  # what to write, and for a record, of which trial
 Work = Callable[[MlflowStudy], None]
-
-
-class Pages(NamedTuple):
-    """Links into MLflow's pages: the prepared view of the front, and the study's own run."""
-
-    front: str
-    study: str
 
 
 def default_uri(directory: Path) -> str:
@@ -56,6 +51,7 @@ class Tracker:
         self._closing = False
         self._thread = threading.Thread()
         self._mlflow: MlflowStudy | None = None
+        self._sent: Final = Sent()
 
     @property
     def behind(self) -> int:
@@ -81,7 +77,7 @@ class Tracker:
 
     def publish(self, publication: Publication) -> None:
         """Note the study's result; returns at once, its files are read later."""
-        self._put((PUBLICATION, 0), lambda mlflow: publish(mlflow, publication))
+        self._put((PUBLICATION, 0), lambda mlflow: publish(mlflow, publication, self._sent))
 
     def close(self, *, status: str, timeout: float = 60) -> bool:
         """Write what is left, then the study's status, and stop.
@@ -104,7 +100,11 @@ class Tracker:
         return not self._thread.is_alive() and not self.behind
 
     def urls(self, base: str) -> Pages:
-        """Links for a browser, given the server's address; only after ``start``."""
+        """Links for a browser, given the server's address; only after ``start``.
+
+        Raises:
+            ConnectionError: if MLflow does not answer.
+        """
         assert self._mlflow is not None, "urls before start"
         return _pages(self._mlflow, base)
 
@@ -183,7 +183,7 @@ def sync(
     try:
         agreed = sum(_write(mlflow, record) for record in records)
         if publication is not None:
-            publish(mlflow, publication)
+            publish(mlflow, publication, Sent())
         if status is not None:
             mlflow.finish(status)
     except (MlflowException, OSError) as error:
@@ -205,7 +205,7 @@ def _open(study: StudyConfig, directory: Path, uri: str, *, resume: bool = False
     try:
         mlflow = MlflowStudy(client, study, directory)
         mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)
-        mlflow_views.describe(client, mlflow.experiment_id, mlflow.run_id, study)
+        write_note(mlflow)
         if resume:
             mlflow.resume()
     except MlflowException as error:
@@ -225,5 +225,7 @@ def _write(mlflow: MlflowStudy, record: TrialRecord) -> bool:
 
 
 def _pages(mlflow: MlflowStudy, base: str) -> Pages:
-    ids = f"{base.rstrip('/')}/", mlflow.experiment_id, mlflow.run_id
-    return Pages(front=mlflow_views.view_url(*ids, kind="front"), study=mlflow_views.run_url(*ids))
+    try:
+        return mlflow_pages.pages(mlflow, base)
+    except (MlflowException, OSError) as error:
+        raise ConnectionError(unreachable(mlflow.client.tracking_uri, error)) from error

@@ -39,7 +39,7 @@ def test_output_is_only_ours(finished):
     assert f"{TRIALS}/{TRIALS} trials done, 0 running" in result.stdout
     assert "Front of digits" in result.stdout
     assert "peak memory" in result.stdout
-    assert result.stdout.rstrip().endswith("tuner ui runs/digits")
+    assert "look at every run in MLflow: tuner ui runs/digits" in result.stdout
     assert result.stderr == ""
 
 

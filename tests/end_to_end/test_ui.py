@@ -1,4 +1,4 @@
-"""``tuner ui``: a server of our own, two links, and nothing left behind."""
+"""``tuner ui``: a server of our own, three links, and nothing left behind."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ def test_the_ui_prints_its_links_serves_them_and_leaves_nothing_behind(finished)
         [*TUNER, "ui", "runs/digits"], cwd=folder, stdout=subprocess.PIPE, text=True
     )
     with ui:
-        lines = [ui.stdout.readline() for _ in range(3)]
+        lines = [ui.stdout.readline() for _ in range(4)]
         processes = psutil.Process(ui.pid).children(recursive=True)
 
         links = re.findall(r"http://127\.0\.0\.1:\d+/#/experiments/\S+", "".join(lines))
@@ -28,7 +28,8 @@ def test_the_ui_prints_its_links_serves_them_and_leaves_nothing_behind(finished)
     _, alive = psutil.wait_procs(processes, timeout=10)
 
     assert "Ctrl-C" in lines[0]
-    assert len(links) == 2
+    assert [line.split()[0] for line in lines[1:]] == ["front:", "compare:", "study:"]
+    assert len(links) == 2  # the comparison is of runs, not of an experiment
     assert "<title>MLflow</title>" in page
     assert ui.returncode == 0
     assert processes

@@ -83,8 +83,19 @@ def test_a_front_is_written_with_a_config_per_member(tmp_path):
     names = [path.relative_to(tmp_path).as_posix() for path in paths]
     configs = [f"configs/trial_{record.number:04d}.yaml" for record in results.front]
     files = ["front.csv", "front.json", "front.png", "front.html"]
+    files += ["differences.csv", "failures.csv", "parallel.html", "hypervolume.png"]
     assert names == [*files, *configs, "configs/knee.yaml"]
     assert sorted(p for p in tmp_path.rglob("*") if p.is_file()) == sorted(paths)
+
+
+def test_importances_are_written_where_they_are_known(tmp_path):
+    shares = {"val/clean_accuracy": {"alignments/gram/weight": 0.75, "student/architecture": 0.25}}
+
+    paths = write_front(make_results((0.8, 0.4), (0.9, 0.5)), tmp_path, shares)
+
+    assert json.loads((tmp_path / "importance.json").read_text()) == shares
+    assert tmp_path / "importance.png" in paths
+    assert (tmp_path / "importance.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_config_of_a_front_is_valid(tmp_path):

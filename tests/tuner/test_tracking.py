@@ -15,10 +15,9 @@ from trainables.config import TrialConfig
 from tuner.mlflow_client import MlflowClient, connect
 from tuner.mlflow_server import serve
 from tuner.mlflow_study import MlflowStudy
-from tuner.mlflow_views import TAG, view_id
 from tuner.records import TrialRecord, TrialState
 from tuner.study import StudyConfig
-from tuner.tracking import Publication, Tracker, default_uri, sync
+from tuner.tracking import Tracker, default_uri, sync
 
 STARTED = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 STUDY = StudyConfig(name="digits")
@@ -444,58 +443,6 @@ def test_a_sync_whose_server_dies_midway_is_one_sentence_and_can_be_repeated(sha
     assert runs(directory, uri)[2] == 3
 
 
-def test_a_publication_marks_the_front_in_every_chart(directory):
-    tracker = Tracker(STUDY, directory, default_uri(directory))
-    tracker.start()
-    for number in range(2):
-        tracker.update(record(number))
-
-    tracker.publish(Publication(directory / "front", ranks={0: 0, 1: 3}))
-    tracker.close(status="FINISHED")
-
-    found, _, _ = runs(directory)
-    assert [found[trial].data.metrics["pareto/rank"] for trial in "01"] == [0, 3]
-    assert [found[trial].data.tags["tuner.front"] for trial in "01"] == ["true", "false"]
-    colours = [found[trial].data.tags["mlflow.runColor"] for trial in "01"]
-    assert colours == ["#d62728", "#b0b0b0"]
-
-
-def test_a_publication_brings_files_summary_and_table(directory):
-    (directory / "front" / "configs").mkdir(parents=True)
-    (directory / "front" / "configs" / "0.yaml").write_text("epochs: 3")
-    (directory / "report.html").write_text("<h1>digits</h1>")
-    table = {"columns": ["trial", "clean"], "data": [[0, 0.6]]}
-    result = Publication(directory / "front", {"hypervolume": 0.4}, {0: 0}, table)
-
-    sync(STUDY, directory, default_uri(directory), [record()], publication=result)
-
-    parent = runs(directory)[0]["study"]
-    folder = directory.parent / "mlartifacts" / "digits" / parent.info.run_id / "artifacts"
-    written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert written == {"front/configs/0.yaml", "front/table.json", "report.html"}
-    assert json.loads((folder / "front" / "table.json").read_text()) == table
-    assert parent.data.metrics == {"hypervolume": 0.4}
-    shown = json.loads(parent.data.tags["mlflow.loggedArtifacts"])
-    assert shown == [{"path": "front/table.json", "type": "table"}]
-
-
-def test_publishing_again_adds_only_what_changed(directory):
-    first = Publication(directory / "front", {"hypervolume": 0.4}, {0: 0, 1: 0})
-    second = dataclasses.replace(first, ranks={0: 1, 1: 0})
-    trials = [record(0), record(1)]
-
-    for result in (first, first, second):
-        sync(STUDY, directory, default_uri(directory), trials, publication=result)
-
-    found, client, _ = runs(directory)
-    ranks = {
-        trial: [point.value for point in client.get_metric_history(run.info.run_id, "pareto/rank")]
-        for trial, run in found.items()
-    }
-    assert ranks == {"study": [], "0": [0, 1], "1": [0]}
-    assert found["0"].data.metrics["pareto/rank"] == 1
-
-
 def test_a_sync_rebuilds_an_empty_store_and_counts_what_agrees(directory):
     trials = [record(0), record(1, TrialState.failed), record(2, TrialState.stopped)]
 
@@ -507,80 +454,7 @@ def test_a_sync_rebuilds_an_empty_store_and_counts_what_agrees(directory):
     assert found["study"].info.status == "FINISHED"
 
 
-def views(directory):
-    """The saved views by kind, and their tags by kind."""
-    found, client, _ = runs(directory)
-    parent = found["study"].info
-    tags = client.get_experiment(parent.experiment_id).tags
-    kinds = ("front", "best", "weights", "curves")
-    names = {kind: TAG + view_id(kind, parent.run_id) for kind in kinds}
-    return {kind: tags.get(name) for kind, name in names.items()}, names, client, parent
-
-
-def test_a_study_has_prepared_views_that_fit_into_a_tag(directory):
-    track(directory)
-
-    packed = views(directory)[0]
-    assert {kind: json.loads(view)["name"] for kind, view in packed.items()} == {
-        "front": "Pareto front: clean vs robust accuracy",
-        "best": "Front only",
-        "weights": "Weights against objectives",
-        "curves": "Learning curves",
-    }
-    assert max(map(len, packed.values())) < 20_000
-
-
-def test_a_view_that_a_person_changed_stays_as_it_is(directory):
-    track(directory)
-    before, names, client, parent = views(directory)
-    client.set_experiment_tag(parent.experiment_id, names["front"], "changed by a person")
-
-    track(directory)
-
-    assert views(directory)[0] == {**before, "front": "changed by a person"}
-
-
-def test_a_view_that_nobody_changed_follows_the_study(directory):
-    track(directory)
-    before = views(directory)[0]
-    objectives = [{"metric": "val/clean_accuracy"}, {"metric": "val/variance_gap"}]
-    other = StudyConfig.model_validate({"name": STUDY.name, "objectives": objectives})
-
-    sync(other, directory, default_uri(directory), [])
-
-    front = json.loads(views(directory)[0]["front"])
-    assert front["name"] == "Pareto front: clean accuracy vs variance gap"
-    assert front["state"] != json.loads(before["front"])["state"]
-
-
-def test_the_study_explains_itself_with_links_unless_a_person_did(directory):
-    track(directory)
-    found, client, _ = runs(directory)
-    parent = found["study"]
-    ours = parent.data.tags["mlflow.note.content"]
-    client.set_tag(parent.info.run_id, "mlflow.note.content", "mine")
-
-    track(directory)
-
-    link = f"experiments/{parent.info.experiment_id}/runs?workflowType=machine_learning"
-    assert link in ours
-    assert runs(directory)[0]["study"].data.tags["mlflow.note.content"] == "mine"
-
-
 def test_studies_in_one_directory_share_a_store_beside_it(tmp_path):
     uri = default_uri(tmp_path / "runs" / "digits")
 
     assert uri == f"sqlite:///{tmp_path}/runs/mlflow.db"
-
-
-def test_links_lead_to_the_view_and_to_the_studys_run(directory):
-    tracker = Tracker(STUDY, directory, default_uri(directory))
-    tracker.start()
-
-    front, study = tracker.urls("http://127.0.0.1:5000/")
-    tracker.close(status="FINISHED")
-
-    run = runs(directory)[0]["study"].info
-    page = f"http://127.0.0.1:5000/#/experiments/{run.experiment_id}/runs"
-    assert study == f"{page}/{run.run_id}?workflowType=machine_learning"
-    assert front.startswith(f"{page}?workflowType=machine_learning&compareRunsMode=CHART")
