@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 from mlflow import MlflowClient as MlflowClient
+from mlflow.entities import Dataset as Dataset
+from mlflow.entities import DatasetInput as DatasetInput
+from mlflow.entities import InputTag as InputTag
+from mlflow.entities import LoggedModel as LoggedModel
+from mlflow.entities import LoggedModelOutput as LoggedModelOutput
 from mlflow.entities import Metric as Metric
 from mlflow.entities import Param as Param
 from mlflow.entities import Run as Run
@@ -16,6 +21,8 @@ from mlflow.tracking.context.registry import resolve_tags as resolve_tags
 # By default one call to a dead server blocks for four minutes; waiting is done elsewhere.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+# Otherwise every end of a run asks the server for the run, and prints where it is.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 SQLITE = "sqlite:///"
 REFUSALS = {

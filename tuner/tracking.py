@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tuner import mlflow_views
+from tuner import mlflow_origins, mlflow_views
 from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, unreachable
 from tuner.mlflow_front import Publication as Publication
 from tuner.mlflow_front import publish
@@ -202,6 +202,8 @@ def pages(study: StudyConfig, directory: Path, uri: str, *, base: str) -> Pages:
 
 def _open(study: StudyConfig, directory: Path, uri: str, *, resume: bool = False) -> MlflowStudy:
     client = connect(uri)
+    if resume:
+        mlflow_origins.note(directory)
     try:
         mlflow = MlflowStudy(client, study, directory)
         mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)

@@ -142,7 +142,8 @@ def test_a_run_says_who_made_it_with_what(directory):
     tags = runs(directory)[0]["0"].data.tags
     assert tags["mlflow.user"]
     assert tags["mlflow.source.name"]
-    assert set(json.loads(tags["tuner.versions"])) == {"python", "torch", "ray", "optuna", "mlflow"}
+    made_with = json.loads(tags["tuner.versions"])
+    assert {"python", "torch", "ray", "optuna", "mlflow"} <= set(made_with)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +245,9 @@ class FaultyClient(MlflowClient):
     def log_batch(self, *args, **kwargs):
         return self._send(super().log_batch, *args, **kwargs)
 
+    def log_inputs(self, *args, **kwargs):
+        return self._send(super().log_inputs, *args, **kwargs)
+
     def update_run(self, *args, **kwargs):
         return self._send(super().update_run, *args, **kwargs)
 
@@ -271,8 +275,7 @@ HISTORY = [
     record(state=TrialState.running, epochs=0),
     record(state=TrialState.running, epochs=1),
     record(state=TrialState.running, epochs=2),
-    record(state=TrialState.running, epochs=3),
-    record(),
+    record(),  # the last report and the end come together
 ]
 MOST_REQUESTS = 3 + 4  # epochs + 4
 
