@@ -126,6 +126,7 @@ def sync_tracking(directory: StudyDirectory, tracking_uri: str | None, console: 
         uri,
         results.records,
         publication=publication(results, directory),
+        results=results,
         status="FINISHED" if not results.running else None,
     )
     console.print(f"MLflow at {uri} holds {agreed} of {len(results.records)} trials")

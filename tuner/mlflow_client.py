@@ -1,4 +1,4 @@
-"""A connection to MLflow that is quiet and impatient: the only place that imports it."""
+"""A connection to MLflow that is quiet and impatient: besides its models' format, all of it."""
 
 import fcntl
 import logging

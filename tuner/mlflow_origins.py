@@ -68,7 +68,9 @@ def note(directory: Path) -> None:
 
 
 def _writer() -> dict[str, str]:
-    return {**resolve_tags(), "tuner.versions": versions()}
+    # what MLflow itself finds of git is of the program's file, wherever it lies, and of now
+    found = {key: tag for key, tag in resolve_tags().items() if ".git." not in key}
+    return {**found, "tuner.versions": versions()}
 
 
 def versions() -> str:

@@ -10,6 +10,10 @@ from tuner.mlflow_records import flat
 from tuner.quantities import attack_name
 from tuner.study import StudyConfig
 
+NAMED = ("tuner.method", "tuner.student", "tuner.teacher", "tuner.hardware")
+SUMMED = ("tuner.seconds", "tuner.gpu_seconds")
+"""Tags of trials that the study's run has of all of them together."""
+
 
 def params(study: StudyConfig) -> dict[str, str]:
     """The study by path: what may never change in it, as MLflow's params cannot change either."""
@@ -44,15 +48,10 @@ def totals(trials: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """What all trials together are and cost, from the tags of their runs."""
     trials = list(trials)
 
-    def listed(key: str) -> str:
-        return "; ".join(sorted({tags[key] for tags in trials if tags.get(key)}))
-
-    def summed(key: str) -> str:
-        return f"{sum(float(tags.get(key) or 0) for tags in trials):.1f}"
-
-    named = ("tuner.method", "tuner.student", "tuner.teacher", "tuner.hardware")
-    counted = ("tuner.seconds", "tuner.gpu_seconds")
-    return {key: listed(key) for key in named} | {key: summed(key) for key in counted}
+    found = {key: [tags[key] for tags in trials if tags.get(key)] for key in (*NAMED, *SUMMED)}
+    names = {key: "; ".join(sorted(set(found[key]))) for key in NAMED}
+    sums = {key: f"{sum(map(float, found[key])):.1f}" for key in SUMMED if found[key]}
+    return names | sums
 
 
 def missing(wanted: Mapping[str, str], there: Mapping[str, Any]) -> dict[str, str]:

@@ -149,6 +149,7 @@ class Session:
         write_report(results, self.directory.report, facts=self.facts())
         if tracker:
             tracker.publish(publication(results, self.directory))
+            tracker.log_models(results)
         return results
 
     def facts(self) -> Mapping[str, str]:

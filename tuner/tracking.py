@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tuner import mlflow_origins, mlflow_views
+from tuner.mlflow_checkpoints import upload_checkpoint
 from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, unreachable
 from tuner.mlflow_front import Publication as Publication
 from tuner.mlflow_front import publish
+from tuner.mlflow_models import work_of
 from tuner.mlflow_study import MlflowStudy
-from tuner.records import TrialRecord
+from tuner.mlflow_uploads import ArtifactsRefusedError
+from tuner.records import TrialRecord, TrialState
+from tuner.results import Results
 from tuner.study import StudyConfig
 
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds between attempts while MLflow is away
-RECORD, PUBLICATION, STATUS = 0, 1, 2  # in this order
+RECORD, PUBLICATION, STATUS, CHECKPOINT, MODEL = range(5)  # in this order
 
 Key = tuple[int, int]  # what to write, and for a record, of which trial
 Work = Callable[[MlflowStudy], None]
@@ -78,10 +82,18 @@ class Tracker:
     def update(self, record: TrialRecord) -> None:
         """Note the newest record of a trial; returns at once."""
         self._put((RECORD, record.number), lambda mlflow: mlflow.write(record))
+        if record.state is TrialState.complete:
+            number = record.number
+            self._put((CHECKPOINT, number), lambda mlflow: upload_checkpoint(mlflow, number))
 
     def publish(self, publication: Publication) -> None:
         """Note the study's result; returns at once, its files are read later."""
         self._put((PUBLICATION, 0), lambda mlflow: publish(mlflow, publication))
+
+    def log_models(self, results: Results) -> None:
+        """Note that the front's students are to be logged as models; returns at once."""
+        for number, work in work_of(results):
+            self._put((MODEL, number), work)
 
     def close(self, *, status: str, timeout: float = 60) -> bool:
         """Write what is left, then the study's status, and stop.
@@ -161,6 +173,7 @@ def sync(
     records: Iterable[TrialRecord],
     *,
     publication: Publication | None = None,
+    results: Results | None = None,
     status: str | None = None,
 ) -> int:
     """Bring MLflow to the records, from whatever state it is in.
@@ -171,6 +184,7 @@ def sync(
         uri: where MLflow is.
         records: the trials.
         publication: the study's result, if it has one.
+        results: the same, for checkpoints and the models of the front; None leaves them out.
         status: ``FINISHED``, ``KILLED`` or ``FAILED``, if the study has ended.
 
     Returns:
@@ -186,9 +200,22 @@ def sync(
             publish(mlflow, publication)
         if status is not None:
             mlflow.finish(status)
+        if results is not None:
+            _upload(mlflow, results)
     except (MlflowException, OSError) as error:
         raise ConnectionError(unreachable(uri, error)) from error
     return agreed
+
+
+def _upload(mlflow: MlflowStudy, results: Results) -> None:
+    try:
+        for record in results.records:
+            if record.state is TrialState.complete:
+                upload_checkpoint(mlflow, record.number)
+        for _, work in work_of(results):
+            work(mlflow)
+    except ArtifactsRefusedError as error:
+        logger.warning("%s", error)
 
 
 def pages(study: StudyConfig, directory: Path, uri: str, *, base: str) -> Pages:
