@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tuner.measuring_verbs import diagnose, evaluate
+from tuner.register_verb import register
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, console
 
@@ -165,6 +166,7 @@ def train(
 app.command()(evaluate)
 app.command()(diagnose)
 app.command("teachers")(list_teachers)
+app.command()(register)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from mlflow.entities import Metric as Metric
 from mlflow.entities import Param as Param
 from mlflow.entities import Run as Run
 from mlflow.entities import RunTag as RunTag
+from mlflow.entities.model_registry import ModelVersion as ModelVersion
 from mlflow.exceptions import MlflowException as MlflowException
 from mlflow.tracking.context.registry import resolve_tags as resolve_tags
 

@@ -27,7 +27,7 @@ def upload(directory: StudyDirectory, files: Path, trial: int | None) -> str | N
         return None
     client = connect(uri)
     try:
-        run = _find(client, directory, trial)
+        run = find_run(client, directory, trial)
         if run is not None:
             client.log_artifacts(run, str(files), "diagnosis")
     except (MlflowException, OSError) as error:
@@ -39,7 +39,8 @@ def _exists(uri: str) -> bool:
     return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
 
 
-def _find(client: MlflowClient, directory: StudyDirectory, trial: int | None) -> str | None:
+def find_run(client: MlflowClient, directory: StudyDirectory, trial: int | None) -> str | None:
+    """Id of the run of a study (trial: None) or of one of its trials; None if MLflow has none."""
     study = directory.study()
     experiment = client.get_experiment_by_name(study.tracking.experiment or study.name)
     if experiment is None:

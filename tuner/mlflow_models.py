@@ -103,7 +103,7 @@ def _log(study: MlflowStudy, record: TrialRecord, run_id: str, target: Target) -
         if not _save(target, place, description, record):
             client.finalize_logged_model(own, "FAILED")
             return None
-        with refusals_told_from_outages(client, f"the model of trial {record.number}"):
+        with refusals_told_from_outages(study, f"the model of trial {record.number}"):
             client.log_model_artifacts(own, str(place))
     client.log_outputs(run_id, [LoggedModelOutput(own, step=record.config["epochs"])])
     client.log_batch(run_id, metrics=_metrics(record, own))

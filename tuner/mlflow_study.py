@@ -60,6 +60,8 @@ class MlflowStudy:
         self.experiment_id: Final = self._experiment()
         parent = self._parent()
         self.run_id: Final = str(parent.info.run_id)
+        self.tags: Final = dict(parent.data.tags)
+        self.refuses_files = False
         self._describe(parent)
         self._trials: Final[dict[int, Written]] = {}
         self._doubtful: Final[set[int]] = set()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tuner import mlflow_origins, mlflow_views
-from tuner.mlflow_checkpoints import upload_checkpoint
 from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, unreachable
+from tuner.mlflow_files import upload_checkpoint, upload_study_file
 from tuner.mlflow_front import Publication as Publication
 from tuner.mlflow_front import publish
 from tuner.mlflow_models import work_of
@@ -25,7 +25,7 @@ from tuner.study import StudyConfig
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds between attempts while MLflow is away
-RECORD, PUBLICATION, STATUS, CHECKPOINT, MODEL = range(5)  # in this order
+RECORD, PUBLICATION, STATUS, FILES, MODEL = range(5)  # in this order
 
 Key = tuple[int, int]  # what to write, and for a record, of which trial
 Work = Callable[[MlflowStudy], None]
@@ -74,6 +74,7 @@ class Tracker:
             ConnectionError: if MLflow does not answer; one sentence that says what to do.
         """
         self._mlflow = _open(self._study, self._directory, self._uri, resume=True)
+        self._put((FILES, -1), upload_study_file)
         self._thread = threading.Thread(
             target=self._write_on, args=(self._mlflow,), name="mlflow", daemon=True
         )
@@ -84,7 +85,7 @@ class Tracker:
         self._put((RECORD, record.number), lambda mlflow: mlflow.write(record))
         if record.state is TrialState.complete:
             number = record.number
-            self._put((CHECKPOINT, number), lambda mlflow: upload_checkpoint(mlflow, number))
+            self._put((FILES, number), lambda mlflow: upload_checkpoint(mlflow, number))
 
     def publish(self, publication: Publication) -> None:
         """Note the study's result; returns at once, its files are read later."""
@@ -133,7 +134,8 @@ class Tracker:
                 work(mlflow)
             except Exception as error:  # whatever MLflow does, the study goes on
                 self._keep(key, work, error)
-                delay = self._back_off(delay, error)
+                if not isinstance(error, ArtifactsRefusedError):
+                    delay = self._back_off(delay, error)
             else:
                 self._accept(key)
                 delay = FIRST_DELAY
@@ -209,13 +211,14 @@ def sync(
 
 def _upload(mlflow: MlflowStudy, results: Results) -> None:
     try:
+        upload_study_file(mlflow)
         for record in results.records:
             if record.state is TrialState.complete:
                 upload_checkpoint(mlflow, record.number)
         for _, work in work_of(results):
             work(mlflow)
-    except ArtifactsRefusedError as error:
-        logger.warning("%s", error)
+    except ArtifactsRefusedError:
+        return  # it has been said, once
 
 
 def pages(study: StudyConfig, directory: Path, uri: str, *, base: str) -> Pages:

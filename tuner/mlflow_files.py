@@ -1,4 +1,4 @@
-"""A complete trial's student among the artifacts of its run: weights and config, nothing else."""
+"""Files among MLflow's artifacts: the study's own, and of complete trials weights and config."""
 
 import hashlib
 import logging
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 TAG = "tuner.checkpoint"
 """Of a run whose checkpoint is there: the first 16 hex digits of the weights' SHA-256."""
+
+STUDY_TAG = "tuner.study_file"
+"""Of a study's run whose ``study.yaml`` is there; likewise."""
 
 FOLDER, WEIGHTS = "checkpoint", "student.safetensors"
 
@@ -40,11 +43,31 @@ def upload_checkpoint(study: MlflowStudy, number: int) -> None:
         except (ValueError, OSError) as error:
             logger.warning("the checkpoint of trial %d is not in MLflow: %s", number, error)
             return
-        digest = hashlib.sha256((Path(place) / WEIGHTS).read_bytes()).hexdigest()[:16]
-        with refusals_told_from_outages(study.client, f"the checkpoint of trial {number}"):
+        digest = _digest(Path(place) / WEIGHTS)
+        with refusals_told_from_outages(study, f"the checkpoint of trial {number}"):
             study.client.log_artifacts(trial.run_id, place, FOLDER)
     study.tag(trial.run_id, {TAG: digest})
     trial.tags[TAG] = digest
+
+
+def upload_study_file(study: MlflowStudy) -> None:
+    """Put ``study.yaml`` among the artifacts of the study's run, unless this one is there.
+
+    Raises:
+        MlflowException, OSError: if MLflow is away.
+        ArtifactsRefusedError: if it does not take files.
+    """
+    path = StudyDirectory(study.directory).config
+    if not path.is_file() or study.tags.get(STUDY_TAG) == (digest := _digest(path)):
+        return
+    with refusals_told_from_outages(study, path.name):
+        study.client.log_artifact(study.run_id, str(path))
+    study.tag(study.run_id, {STUDY_TAG: digest})
+    study.tags[STUDY_TAG] = digest
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def write_student(trial: Path, place: Path) -> None:
