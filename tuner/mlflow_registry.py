@@ -1,5 +1,6 @@
 """Front members in MLflow's model registry: a version per trial, aliases that move."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from tuner.tracking import default_uri
 
 ALIASES = {"knee": "knee", "max-robust": "best-robust", "max-clean": "best-clean"}
 """What a pick's version is called; other picks get a version without a name of its own."""
+
+VERSIONS = "mlflow.modelVersions"
+"""Of a logged model: where MLflow's page of it finds its versions."""
 
 NO_REGISTRY = {"ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "NOT_IMPLEMENTED"}
 
@@ -140,7 +144,7 @@ def _register(
 def _create(
     client: MlflowClient, record: TrialRecord, name: str, model: LoggedModel
 ) -> ModelVersion:
-    return client.create_model_version(
+    version = client.create_model_version(
         name,
         str(model.artifact_location),
         run_id=model.source_run_id,
@@ -148,13 +152,18 @@ def _create(
         tags=_tags(record, model),
         description=_description(record, model),
     )
+    listed = json.loads(model.tags.get(VERSIONS, "[]"))
+    listed.append({"name": name, "version": version.version})
+    client.set_logged_model_tags(model.model_id, {VERSIONS: json.dumps(listed)})
+    return version
 
 
 def _tags(record: TrialRecord, model: LoggedModel) -> dict[str, str]:
     kept = ("tuner.study", "tuner.trial", "tuner.pair", "tuner.attack", "tuner.input")
     commit = "mlflow.source.git.commit"
     values = {metric: f"{value:.6g}" for metric, value in record.values.items()}
-    return {key: model.tags[key] for key in (*kept, commit) if key in model.tags} | values
+    known = {key: model.tags[key] for key in (*kept, commit) if key in model.tags}
+    return {**known, **values, TAG: str(model.model_id)}
 
 
 def _description(record: TrialRecord, model: LoggedModel) -> str:
