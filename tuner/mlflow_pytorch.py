@@ -1,16 +1,23 @@
 """A student in MLflow's PyTorch format, as an exported program that needs no code of ours."""
 
+import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from mlflow import pytorch
-from mlflow.models import Model, ModelSignature
-from mlflow.types import Schema, TensorSpec
 
 from trainables.models import Network
+
+with warnings.catch_warnings():
+    # MLflow warns of type hints in its own chat bots, when it loads this part of itself, late
+    warnings.simplefilter("ignore")
+    import_module("mlflow.pyfunc")
+    from mlflow.models import Model, ModelSignature
+    from mlflow.pytorch import save_model
+    from mlflow.types import Schema, TensorSpec
 
 REQUIREMENTS = ("mlflow", "numpy", "torch")
 """What loading the program takes; pinned to the versions that wrote it."""
@@ -38,7 +45,7 @@ def save_student(network: Network, image_shape: Sequence[int], place: Path, mode
     num_classes = network(torch.from_numpy(example)).shape[1]
     # without names: with them MLflow passes a dictionary, which its PyTorch models refuse
     signature = ModelSignature(_batch(*image_shape), _batch(num_classes))
-    pytorch.save_model(
+    save_model(
         network,
         str(place),
         mlflow_model=model,

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -163,7 +164,8 @@ def measure(trials: int, epochs: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
         runs.mkdir()
-        with serve(default_uri(runs / "any")) as base, proxy_of(base) as proxy:
+        # a port that nobody else takes: another server there would answer in its place
+        with serve(default_uri(runs / "any"), free_port()) as base, proxy_of(base) as proxy:
             bench = Bench(runs, proxy, trials, epochs)
             return [
                 bench.arm("one by one", wait=True),
@@ -172,6 +174,11 @@ def measure(trials: int, epochs: int) -> list[Row]:
                 bench.arm("dead server", during={"dead": True}),
                 bench.arm("database, no server", uri=default_uri(runs / "any")),
             ]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 def about(options: argparse.Namespace) -> Row:
