@@ -109,6 +109,7 @@ class Bench:
             row["requests_per_trial"] = living.total() / self.trials
             row["file_requests_per_trial"] = files.total() / self.trials
             row["front_requests"] = self._counted().total()
+            row["front_models"] = len(Results(study, records[-1]).front)
             row["kinds"] = dict(living.most_common())
         return row
 
@@ -215,7 +216,7 @@ def show(rows: list[Row], facts: Row) -> None:
         f"Requests per trial of {facts['epochs']} epochs: {worst['requests_per_trial']:g} "
         f"(allowed {facts['epochs'] + TARGET_REQUESTS}), then {worst['file_requests_per_trial']:g} "
         f"for its checkpoint; {worst['opening_requests']} to open the study, "
-        f"{worst['front_requests']} for the models of its front and its end."
+        f"{worst['front_requests']} for {worst['front_models']} models of its front and its end."
     )
     console.print(f"{facts['machine']}, load {facts['load']:.1f}, {facts['command']}")
 
