@@ -8,6 +8,7 @@ import typer
 from tuner.looking_verbs import compare, front, importance, list_studies, report, status
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.package_verb import package
+from tuner.register_verb import register
 from tuner.taking_verbs import export, train
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, StudyName, console
@@ -134,6 +135,7 @@ app.command()(evaluate)
 app.command()(diagnose)
 app.command()(verify)
 app.command("teachers")(list_teachers)
+app.command()(register)
 
 
 @app.command()

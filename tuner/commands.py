@@ -166,6 +166,7 @@ def sync_tracking(directory: StudyDirectory, tracking_uri: str | None, console: 
         uri,
         results.records,
         publication=Publication(directory.front, results),
+        results=results,
         status="FINISHED" if not results.running else None,
     )
     console.print(f"MLflow at {uri} holds {agreed} of {len(results.records)} trials")

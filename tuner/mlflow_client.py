@@ -1,4 +1,4 @@
-"""A connection to MLflow that is quiet and impatient: the only place that imports it."""
+"""A connection to MLflow that is quiet and impatient: besides its models' format, all of it."""
 
 import fcntl
 import logging
@@ -7,10 +7,16 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient as MlflowClient
+from mlflow.entities import Dataset as Dataset
+from mlflow.entities import DatasetInput as DatasetInput
+from mlflow.entities import InputTag as InputTag
+from mlflow.entities import LoggedModel as LoggedModel
+from mlflow.entities import LoggedModelOutput as LoggedModelOutput
 from mlflow.entities import Metric as Metric
 from mlflow.entities import Param as Param
 from mlflow.entities import Run as Run
 from mlflow.entities import RunTag as RunTag
+from mlflow.entities.model_registry import ModelVersion as ModelVersion
 from mlflow.exceptions import MlflowException as MlflowException
 from mlflow.tracking.context.registry import resolve_tags as resolve_tags
 from mlflow.utils.credentials import get_default_host_creds
@@ -19,6 +25,8 @@ from mlflow.utils.rest_utils import http_request
 # By default one call to a dead server blocks for four minutes; waiting is done elsewhere.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+# Otherwise every end of a run asks the server for the run, and prints where it is.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 SQLITE = "sqlite:///"
 REFUSALS = {

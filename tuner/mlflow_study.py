@@ -1,15 +1,13 @@
 """A study in MLflow: one parent run, one child run per trial, each found by its tags."""
 
-import importlib.metadata
-import json
-import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from tuner import mlflow_records
+from tuner import costs, mlflow_data, mlflow_parent, mlflow_records
+from tuner.directory import StudyDirectory
 from tuner.mlflow_client import (
     MlflowClient,
     MlflowException,
@@ -17,14 +15,15 @@ from tuner.mlflow_client import (
     Run,
     RunTag,
     is_server,
-    resolve_tags,
 )
+from tuner.mlflow_hardware import hardware_tags
+from tuner.mlflow_origins import Origins
 from tuner.records import TrialRecord
 from tuner.study import StudyConfig
 
 BATCH = 800  # points per request; MLflow takes 1,000 entities, tags included
+MOST_PARAMS = 100  # per request
 PAGE = 200  # runs per page of a search: a page has to arrive within the timeout of one request
-VERSIONED = ("torch", "ray", "optuna", "mlflow")
 
 
 @dataclass
@@ -35,11 +34,14 @@ class Written:
     status: str = "RUNNING"
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
+    has_inputs: bool = False
 
     @classmethod
     def of(cls, run: Run) -> Self:
         """What a search found."""
-        return cls(run.info.run_id, run.info.status, set(run.data.params), dict(run.data.tags))
+        inputs = run.inputs.dataset_inputs if run.inputs else []
+        params, tags = set(run.data.params), dict(run.data.tags)
+        return cls(run.info.run_id, run.info.status, params, tags, bool(inputs))
 
 
 class MlflowStudy:
@@ -53,9 +55,14 @@ class MlflowStudy:
         self.client: Final = client
         self.study: Final = study
         self.directory: Final = directory.resolve()
-        self._origin: Final = {**resolve_tags(), "tuner.versions": versions()}
+        self._place: Final = StudyDirectory(self.directory)
+        self._origins: Final = Origins.read(self.directory)
         self.experiment_id: Final = self._experiment()
-        self.run_id: Final = self._parent()
+        parent = self._parent()
+        self.run_id: Final = str(parent.info.run_id)
+        self.tags: Final = dict(parent.data.tags)
+        self.refuses_files = False
+        self._describe(parent)
         self._trials: Final[dict[int, Written]] = {}
         self._doubtful: Final[set[int]] = set()
         self._read(self.children())
@@ -75,6 +82,7 @@ class MlflowStudy:
         trial = self._trials.get(record.number) or self._find_or_create(record)
         try:
             self._write_params(trial, record)
+            self._write_inputs(trial, record)
             self._write_reports(trial, record)
             self._write_status(trial, record)
         except Exception:
@@ -91,9 +99,36 @@ class MlflowStudy:
         self.client.update_run(self.run_id, status="RUNNING")
 
     def finish(self, status: str) -> None:
-        """Mark the study as ``FINISHED``, ``KILLED`` or ``FAILED``, if it is not already."""
-        if self.client.get_run(self.run_id).info.status != status:
+        """Sum up, and mark the study as ``FINISHED``, ``KILLED`` or ``FAILED`` if it is not."""
+        run = self.client.get_run(self.run_id)
+        totals = mlflow_parent.totals(trial.tags for trial in self._trials.values())
+        self.tag(self.run_id, mlflow_parent.missing(totals, run.data.tags))
+        if run.info.status != status:
             self.client.set_terminated(self.run_id, status)
+
+    def trial(self, number: int) -> Written | None:
+        """What MLflow holds of a trial; None if it has no run."""
+        return self._trials.get(number)
+
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run in one request, or none."""
+        if tags:
+            self.client.log_batch(run_id, tags=[RunTag(key, tag) for key, tag in tags.items()])
+
+    def _describe(self, parent: Run) -> None:
+        """Write on the study's run what is not there: its config by path, and what it is about."""
+        wanted = mlflow_parent.params(self.study)
+        self._log_params(
+            self.run_id, {k: v for k, v in wanted.items() if k not in parent.data.params}
+        )
+        self.tag(
+            self.run_id, mlflow_parent.missing(mlflow_parent.tags(self.study), parent.data.tags)
+        )
+
+    def _log_params(self, run_id: str, wanted: Mapping[str, str]) -> None:
+        params = [Param(key, value) for key, value in wanted.items()]
+        for first in range(0, len(params), MOST_PARAMS):
+            self.client.log_batch(run_id, params=params[first : first + MOST_PARAMS])
 
     def _experiment(self) -> str:
         found = self.client.get_experiment_by_name(self.experiment_name)
@@ -118,17 +153,15 @@ class MlflowStudy:
                 raise
             return self._experiment()  # another study was faster
 
-    def _parent(self) -> str:
+    def _parent(self) -> Run:
         own = {"tuner.study": self.study.name, "tuner.directory": str(self.directory)}
         studies = f"tags.`tuner.study` = '{self.study.name}' AND tags.`tuner.directory` != ''"
         for run in self._search(studies):
             # Compared here, as a path may hold what a filter cannot.
             if run.data.tags.get("tuner.directory") == own["tuner.directory"]:
-                return str(run.info.run_id)
-        run = self.client.create_run(
-            self.experiment_id, tags={**self._origin, **own}, run_name=self.study.name
-        )
-        return str(run.info.run_id)
+                return run
+        tags = {**self._origins.at(None), **own}
+        return self.client.create_run(self.experiment_id, tags=tags, run_name=self.study.name)
 
     def _search(self, condition: str) -> Iterator[Run]:
         token = None
@@ -170,29 +203,40 @@ class MlflowStudy:
             "tuner.study": self.study.name,
             "tuner.trial": str(record.number),
         }
-        tags = mlflow_records.tags(record) | {"tuner.epochs": "0"}
+        tags = {key: tag for key, tag in self._tags(record).items() if tag} | {"tuner.epochs": "0"}
         run = self.client.create_run(
             self.experiment_id,
             start_time=started or int(time.time() * 1000),
             run_name=mlflow_records.run_name(record),
-            tags={**self._origin, **identity, **tags},
+            tags={**self._origins.at(record.started), **identity, **tags},
         )
         return Written(run.info.run_id, tags=tags)
+
+    def _tags(self, record: TrialRecord) -> dict[str, str]:
+        return {
+            **mlflow_records.tags(record),
+            **mlflow_records.cost_tags(record, costs.gpu_seconds(self.study, record)),
+            **hardware_tags(self._place.trial(record.number)),
+        }
 
     def _write_params(self, trial: Written, record: TrialRecord) -> None:
         # A param that differs from what is there rejects its whole batch: only what is missing.
         wanted = mlflow_records.params(record)
-        missing = [Param(key, value) for key, value in wanted.items() if key not in trial.params]
-        if missing:
-            self.client.log_batch(trial.run_id, params=missing)
+        self._log_params(trial.run_id, {k: v for k, v in wanted.items() if k not in trial.params})
         trial.params.update(wanted)
 
+    def _write_inputs(self, trial: Written, record: TrialRecord) -> None:
+        # After the first epoch: what a worker has to fetch or draw is there by then.
+        if record.reports and not trial.has_inputs:
+            self.client.log_inputs(trial.run_id, mlflow_data.inputs(record.config))
+            trial.has_inputs = True
+
     def _write_reports(self, trial: Written, record: TrialRecord) -> None:
-        wanted = mlflow_records.tags(record)
-        changed = {key: tag for key, tag in wanted.items() if trial.tags.get(key, "") != tag}
+        changed = mlflow_parent.missing(self._tags(record), trial.tags)
         if not changed:
             return
-        points = mlflow_records.metrics(record, start=int(trial.tags.get("tuner.epochs", 0)))
+        cost = costs.gpu_seconds(self.study, record)
+        points = mlflow_records.metrics(record, int(trial.tags.get("tuner.epochs", 0)), cost)
         while len(points) > BATCH:
             self.client.log_batch(trial.run_id, metrics=points[:BATCH])
             points = points[BATCH:]
@@ -212,9 +256,3 @@ class MlflowStudy:
                 trial.run_id, status, mlflow_records.milliseconds(record.ended)
             )
         trial.status = status
-
-
-def versions() -> str:
-    """What the numbers were made with, as JSON."""
-    found = {name: importlib.metadata.version(name) for name in VERSIONED}
-    return json.dumps({"python": platform.python_version(), **found})

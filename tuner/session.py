@@ -183,3 +183,5 @@ class Session:
         write_as_it_stands(self.directory, results)
         if tracker:
             tracker.publish(Publication(self.directory.front, results, final))
+            if final:
+                tracker.log_models(results)

@@ -10,20 +10,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from tuner import mlflow_pages, mlflow_views
+from tuner import mlflow_origins, mlflow_pages, mlflow_views
 from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, unreachable
+from tuner.mlflow_files import upload_checkpoint, upload_study_file
 from tuner.mlflow_front import Publication as Publication
 from tuner.mlflow_front import Sent, publish
+from tuner.mlflow_models import work_of
 from tuner.mlflow_note import write_note
 from tuner.mlflow_pages import Pages as Pages
 from tuner.mlflow_study import MlflowStudy
-from tuner.records import TrialRecord
+from tuner.mlflow_uploads import ArtifactsRefusedError
+from tuner.records import TrialRecord, TrialState
+from tuner.results import Results
 from tuner.study import StudyConfig
 
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds between attempts while MLflow is away
-RECORD, PUBLICATION, STATUS = 0, 1, 2  # in this order
+RECORD, PUBLICATION, STATUS, FILES, MODEL = range(5)  # in this order
 
 Key = tuple[int, int]  # what to write, and for a record, of which trial
 Work = Callable[[MlflowStudy], None]
@@ -66,6 +70,7 @@ class Tracker:
             ConnectionError: if MLflow does not answer; one sentence that says what to do.
         """
         self._mlflow = _open(self._study, self._directory, self._uri, resume=True)
+        self._put((FILES, -1), upload_study_file)
         self._thread = threading.Thread(
             target=self._write_on, args=(self._mlflow,), name="mlflow", daemon=True
         )
@@ -74,10 +79,18 @@ class Tracker:
     def update(self, record: TrialRecord) -> None:
         """Note the newest record of a trial; returns at once."""
         self._put((RECORD, record.number), lambda mlflow: mlflow.write(record))
+        if record.state is TrialState.complete:
+            number = record.number
+            self._put((FILES, number), lambda mlflow: upload_checkpoint(mlflow, number))
 
     def publish(self, publication: Publication) -> None:
         """Note the study's result; returns at once, its files are read later."""
         self._put((PUBLICATION, 0), lambda mlflow: publish(mlflow, publication, self._sent))
+
+    def log_models(self, results: Results) -> None:
+        """Note that the front's students are to be logged as models; returns at once."""
+        for number, work in work_of(results):
+            self._put((MODEL, number), work)
 
     def close(self, *, status: str, timeout: float = 60) -> bool:
         """Write what is left, then the study's status, and stop.
@@ -121,7 +134,8 @@ class Tracker:
                 work(mlflow)
             except Exception as error:  # whatever MLflow does, the study goes on
                 self._keep(key, work, error)
-                delay = self._back_off(delay, error)
+                if not isinstance(error, ArtifactsRefusedError):
+                    delay = self._back_off(delay, error)
             else:
                 self._accept(key)
                 delay = FIRST_DELAY
@@ -161,6 +175,7 @@ def sync(
     records: Iterable[TrialRecord],
     *,
     publication: Publication | None = None,
+    results: Results | None = None,
     status: str | None = None,
 ) -> int:
     """Bring MLflow to the records, from whatever state it is in.
@@ -171,6 +186,7 @@ def sync(
         uri: where MLflow is.
         records: the trials.
         publication: the study's result, if it has one.
+        results: the same, for checkpoints and the models of the front; None leaves them out.
         status: ``FINISHED``, ``KILLED`` or ``FAILED``, if the study has ended.
 
     Returns:
@@ -186,9 +202,23 @@ def sync(
             publish(mlflow, publication, Sent())
         if status is not None:
             mlflow.finish(status)
+        if results is not None:
+            _upload(mlflow, results)
     except (MlflowException, OSError) as error:
         raise ConnectionError(unreachable(uri, error)) from error
     return agreed
+
+
+def _upload(mlflow: MlflowStudy, results: Results) -> None:
+    try:
+        upload_study_file(mlflow)
+        for record in results.records:
+            if record.state is TrialState.complete:
+                upload_checkpoint(mlflow, record.number)
+        for _, work in work_of(results):
+            work(mlflow)
+    except ArtifactsRefusedError:
+        return  # it has been said, once
 
 
 def pages(study: StudyConfig, directory: Path, uri: str, *, base: str) -> Pages:
@@ -202,6 +232,8 @@ def pages(study: StudyConfig, directory: Path, uri: str, *, base: str) -> Pages:
 
 def _open(study: StudyConfig, directory: Path, uri: str, *, resume: bool = False) -> MlflowStudy:
     client = connect(uri)
+    if resume:
+        mlflow_origins.note(directory)
     try:
         mlflow = MlflowStudy(client, study, directory)
         mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)

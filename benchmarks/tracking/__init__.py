@@ -1,0 +1,1 @@
+"""What it costs the loop that MLflow holds every run."""

@@ -1,0 +1,177 @@
+"""Front members in MLflow's model registry: a version per trial, aliases that move."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuner.directory import StudyDirectory
+from tuner.mlflow_client import (
+    LoggedModel,
+    MlflowClient,
+    MlflowException,
+    ModelVersion,
+    connect,
+    is_passing,
+    unreachable,
+)
+from tuner.mlflow_diagnosis import find_run
+from tuner.mlflow_models import TAG
+from tuner.picks import NAMES
+from tuner.quantities import attack_name, measured
+from tuner.records import TrialRecord
+from tuner.results import Results
+from tuner.tracking import default_uri
+
+ALIASES = {"knee": "knee", "max-robust": "best-robust", "max-clean": "best-clean"}
+"""What a pick's version is called; other picks get a version without a name of its own."""
+
+VERSIONS = "mlflow.modelVersions"
+"""Of a logged model: where MLflow's page of it finds its versions."""
+
+NO_REGISTRY = {"ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "NOT_IMPLEMENTED"}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version, and the picks that it stands for.
+
+    Attributes:
+        trial: number of the trial.
+        version: of the registered model.
+        aliases: what it is called from now on.
+        is_new: whether it was not registered before.
+    """
+
+    trial: int
+    version: str
+    aliases: tuple[str, ...]
+    is_new: bool
+
+
+def usual_picks(results: Results) -> list[str]:
+    """The picks with an alias that the study's objectives allow."""
+    return [
+        pick
+        for pick in ALIASES
+        if pick == "knee" or NAMES[pick.removeprefix("max-")] in results.metrics
+    ]
+
+
+def register(
+    results: Results, directory: StudyDirectory, name: str, picks: Sequence[str]
+) -> list[Registered]:
+    """Register the logged models of some trials; what is registered already gets its aliases.
+
+    Args:
+        results: the study.
+        directory: its directory.
+        name: the registered model; made if it is not there.
+        picks: see ``Results.pick``.
+
+    Returns:
+        One entry per trial, in the order of the picks.
+
+    Raises:
+        ValueError: if a pick fits no trial, or a trial has no logged model.
+        ConnectionError: if MLflow does not answer or has no registry.
+    """
+    tracking = results.study.tracking
+    uri = tracking.uri or default_uri(directory.path)
+    chosen: dict[int, list[str]] = {}
+    for pick in picks:
+        chosen.setdefault(results.pick(pick).number, []).append(pick)
+    client = connect(uri)
+    try:
+        models = {number: _model(client, directory, number, uri) for number in chosen}
+        _require_registry(client, name, uri)
+        return [
+            _register(
+                client, results.pick(f"trial:{number}"), name, model=models[number], picks=own
+            )
+            for number, own in chosen.items()
+        ]
+    except MlflowException as error:
+        if is_passing(error):
+            raise ConnectionError(unreachable(uri, error)) from error
+        raise ValueError(f"MLflow at {uri} refuses model {name!r}: {error.message}") from error
+
+
+def _model(client: MlflowClient, directory: StudyDirectory, number: int, uri: str) -> LoggedModel:
+    run_id = find_run(client, directory, number)
+    model_id = client.get_run(run_id).data.tags.get(TAG) if run_id else None
+    if model_id is None:
+        raise ValueError(
+            f"trial {number} has no logged model in MLflow at {uri}; trials of the front get one "
+            f"by: tuner sync {directory.path}"
+        )
+    return client.get_logged_model(model_id)
+
+
+def _require_registry(client: MlflowClient, name: str, uri: str) -> None:
+    """Have the registered model.
+
+    Raises:
+        ConnectionError: if this MLflow keeps no models.
+    """
+    try:
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code in NO_REGISTRY:
+            raise ConnectionError(
+                f"MLflow at {uri} has no model registry; give one with tracking.uri in the study "
+                "file, such as an mlflow server with a database"
+            ) from error
+        raise
+
+
+def _register(
+    client: MlflowClient,
+    record: TrialRecord,
+    name: str,
+    *,
+    model: LoggedModel,
+    picks: Sequence[str],
+) -> Registered:
+    found = client.search_model_versions(f"name = '{name}'")
+    before = [version for version in found if version.run_id == model.source_run_id]
+    version = before[0] if before else _create(client, record, name, model)
+    aliases = tuple(ALIASES[pick] for pick in picks if pick in ALIASES)
+    for alias in aliases:
+        client.set_registered_model_alias(name, alias, version.version)
+    return Registered(record.number, str(version.version), aliases, not before)
+
+
+def _create(
+    client: MlflowClient, record: TrialRecord, name: str, model: LoggedModel
+) -> ModelVersion:
+    version = client.create_model_version(
+        name,
+        str(model.artifact_location),
+        run_id=model.source_run_id,
+        model_id=model.model_id,
+        tags=_tags(record, model),
+        description=_description(record, model),
+    )
+    listed = json.loads(model.tags.get(VERSIONS, "[]"))
+    listed.append({"name": name, "version": version.version})
+    client.set_logged_model_tags(model.model_id, {VERSIONS: json.dumps(listed)})
+    return version
+
+
+def _tags(record: TrialRecord, model: LoggedModel) -> dict[str, str]:
+    kept = ("tuner.study", "tuner.trial", "tuner.pair", "tuner.attack", "tuner.input")
+    commit = "mlflow.source.git.commit"
+    values = {metric: f"{value:.6g}" for metric, value in record.values.items()}
+    known = {key: model.tags[key] for key in (*kept, commit) if key in model.tags}
+    return {**known, **values, TAG: str(model.model_id)}
+
+
+def _description(record: TrialRecord, model: LoggedModel) -> str:
+    seeds = f" (means of {record.replicates} seeds)" if record.replicates > 1 else ""
+    return (
+        f"Trial {record.number} of study {model.tags['tuner.study']}: {record.pair}. "
+        f"On the validation split {measured(record.values)}{seeds}, "
+        f"under {attack_name(record.config)}. "
+        "Takes float32 images (batch, channels, height, width) in [0, 1], gives logits."
+    )
