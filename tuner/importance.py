@@ -18,6 +18,8 @@ from optuna.importance import (
 from tuner.records import TrialRecord
 from tuner.results import Results
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # it announces every study in memory
+
 Importances = Mapping[str, Mapping[str, float]]
 Evaluator = Literal["fanova", "ped-anova"]
 
