@@ -1,6 +1,5 @@
 """A study in Python: loading, frames, figures, picks, comparison; without Ray."""
 
-import math
 import subprocess
 import sys
 
@@ -10,46 +9,16 @@ import plotly.graph_objects as go
 import pytest
 import yaml
 from make_records import make_search
+from written_study import STUDY, write_study
 
 from trainables.config import TrialConfig
 from trainables.single import train
 from tuner import Study, compare, evaluate
 from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
-from tuner.records import Cause
-from tuner.search import Search
 from tuner.study import StudyConfig
 
-STUDY = {
-    "name": "small",
-    "trials": 12,
-    "base": {"epochs": 2, "student": {"architecture": "small_resnet6"}},
-    "teachers": {"resnet": {"architecture": "small_resnet8"}},
-    "sampler": {"name": "random"},
-    "scheduler": {"name": "fifo"},
-}
 KINDS = ["front", "curves", "parallel_coordinates", "importances", "hypervolume"]
-
-
-def write_study(folder, name="small", **changes):
-    """A study on disk: trial 0 diverged, the others trade clean for robust accuracy."""
-    study = StudyConfig.model_validate({**STUDY, "name": name, **changes})
-    place = StudyDirectory(folder / name)
-    place.claim(study)
-    search = Search(study, Ledger(study, place.path), patience=math.inf)
-    search.ask()
-    search.fail(0, f"{Cause.diverged}: nan")
-    for number in range(1, 12):
-        search.ask()
-        for epoch in (1, 2):
-            accuracies = {
-                "val/clean_accuracy": 0.9 - 0.01 * number,
-                "val/robust_accuracy": 0.2 * epoch + 0.01 * number,
-            }
-            report = {"epoch": epoch, **accuracies, "val/count": 100.0, "cost/seconds": 3.0}
-            search.report(number, report, done=epoch == 2)
-    return place.path
 
 
 @pytest.fixture(scope="module")
