@@ -7,7 +7,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from site_pages.code import code_pages, to_site
+from site_pages.code import code_pages, named_by_title, to_site
 from site_pages.commands import command_reference
 from site_pages.settings import settings_reference
 
@@ -33,7 +33,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fill in what is generated, and lead links to code to its pages."""
     if page.file.generated_by:
         return markdown
-    return MARKER.sub(_generated, to_site(markdown, page.file.src_uri, Path("docs")))
+    text = to_site(named_by_title(markdown, ROOT / "docs"), page.file.src_uri, Path("docs"))
+    return MARKER.sub(_generated, text)
 
 
 def _generated(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LINK = re.compile(r"\]\((?P<target>(?!https?:|#)[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+FILE_NAME = re.compile(r"\[(?P<name>[\w-]+\.md)\](?=\((?P=name))")
 NOT_SEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".sh": "bash"}
 
@@ -27,6 +28,16 @@ def to_site(markdown: str, name: str, folder: Path) -> str:
         )
 
     return LINK.sub(follow, markdown)
+
+
+def named_by_title(markdown: str, folder: Path) -> str:
+    """Links that are called by the file's name, as in a repository, by the page's title instead."""
+
+    def title(match: re.Match[str]) -> str:
+        first = (folder / match["name"]).read_text().partition("\n")[0]
+        return f"[{first.removeprefix('# ')}]"
+
+    return FILE_NAME.sub(title, markdown)
 
 
 def _site_path(path: str) -> str:
@@ -66,7 +77,7 @@ def _file_page(file: Path, path: str) -> str:
 
 def _folder_page(folder: Path, path: str) -> str:
     rows = [
-        f"| [{file.name}]({posixpath.basename(path)}/{file.name}.md) | {_first_line(file)} |"
+        f"| [`{file.name}`]({posixpath.basename(path)}/{file.name}.md) | {_first_line(file)} |"
         for file in sorted(folder.glob("*.py"))
     ]
     table = "\n".join(["| file | what |", "|---|---|", *rows])

@@ -1,5 +1,6 @@
 """Study and trial files, field by field, as a reference made from the models that read them."""
 
+import sys
 from collections.abc import Iterator
 from inspect import cleandoc
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from site_pages.types import allowed, in_words, models_in
+from site_pages.types import allowed, in_words, models_in, tag_of
 from trainables.config import TrialConfig
 from trainables.spelling import unknown
 from tuner.study import StudyConfig
@@ -52,16 +53,19 @@ def _walk(
 
 
 def _section(model: type[BaseModel], places: list[str]) -> str:
-    name = model.__name__
     where = ", ".join(f"`{place}`" for place in dict.fromkeys(places) if place)
-    rows = [_row(key, field) for key, field in model.model_fields.items()]
+    tag = tag_of(model)
+    fields = {
+        key: field for key, field in model.model_fields.items() if not (tag and key == "name")
+    }
+    rows = [_row(key, field) for key, field in fields.items()]
     lines = [
-        f"## {name} {{ #{name.lower()} }}",
+        f"## {f'{tag}: ' if tag else ''}{model.__name__} {{ #{model.__name__.lower()} }}",
         "",
-        f"{f'At {where}. ' if where else ''}{_summary(model)}",
+        f"{f'At {where}. ' if where else ''}{f'`name: {tag}`. ' if tag else ''}{_summary(model)}",
         "",
-        "| field | type | allowed | default | what |",
-        "|---|---|---|---|---|",
+        "| field | what | takes | default |",
+        "|---|---|---|---|",
         *rows,
         "",
     ]
@@ -69,7 +73,8 @@ def _section(model: type[BaseModel], places: list[str]) -> str:
 
 
 def _row(key: str, field: FieldInfo) -> str:
-    cells = [f"`{key}`", in_words(field.annotation), allowed(field), default(field), what(field)]
+    takes = ", ".join(filter(None, (in_words(field.annotation), allowed(field))))
+    cells = [f"`{key}`", what(field), takes, default(field)]
     return f"| {' | '.join(map(_cell, cells))} |"
 
 
@@ -94,9 +99,15 @@ def default(field: FieldInfo) -> str:
         return f"[{type(value).__name__}](#{type(value).__name__.lower()})"
     if value is None:
         return "null"
+    if isinstance(value, float):
+        return f"`{value:.4g}`"
     text = yaml.safe_dump(to_jsonable_python(value), default_flow_style=True, width=1000)
     return f"`{text.removesuffix('...' + chr(10)).strip()}`"
 
 
 def _summary(model: type[BaseModel]) -> str:
-    return cleandoc(model.__doc__ or "").partition("\n")[0].replace("``", "`")
+    """The first line of what a settings object says of itself; its file's, if that is a formula."""
+    text = cleandoc(model.__doc__ or "").partition("\n")[0]
+    if ":math:" in text:
+        text = cleandoc(sys.modules[model.__module__].__doc__ or "").partition("\n")[0]
+    return text.replace("``", "`")

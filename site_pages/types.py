@@ -26,7 +26,7 @@ def in_words(annotation: Any) -> str:
     if annotation in PLAIN:
         return PLAIN[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+        return f"[{tag_of(annotation) or annotation.__name__}](#{annotation.__name__.lower()})"
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return in_words(inside[0])
@@ -38,8 +38,17 @@ def in_words(annotation: Any) -> str:
         return f"names with {in_words(inside[1])}"
     if origin in {list, tuple}:
         kinds = dict.fromkeys(in_words(one) for one in inside if one is not Ellipsis)
-        return f"list of {' or '.join(kinds)}"
+        return f"list of {' or '.join(kinds)}".replace("number", "numbers")
     return f"`{annotation}`"
+
+
+def tag_of(model: type[BaseModel]) -> str:
+    """The ``name`` by which a file chooses this one of several settings objects, if it does."""
+    field = model.model_fields.get("name")
+    names = get_args(field.annotation) if field is not None else ()
+    if field is None or get_origin(field.annotation) is not Literal or len(names) != 1:
+        return ""
+    return str(names[0])
 
 
 def _either(inside: Iterable[Any]) -> str:
