@@ -51,12 +51,12 @@ def test_the_commands_run_in_their_order():
 
     outcomes = {command: outcome(shlex.split(command)[1:]) for command in to_run}
 
-    failed = {
-        command: output[-800:]
+    failed = [
+        f"{command} ended with {code}: {output[-800:]}"
         for command, (code, output) in outcomes.items()
         if code != 0 and not is_missing(command, output)
-    }
-    assert failed == {}
+    ]
+    assert not failed, "\n".join(failed)
     assert len(outcomes) >= 25
 
 
