@@ -1,10 +1,26 @@
-"""How it is searched: studies on Ray with Optuna, held in MLflow.
+"""How it is searched: studies on Ray with Optuna, held in MLflow; the Python API in a few names.
+
+>>> from tuner import Study
+>>> study = Study.load("digits", trials=8, directory="runs/small")
+>>> study.run()
+>>> study.front
 
 Importing the package sets the environment of Ray and MLflow before either is imported: no
-telemetry, no output of their own. What the user has set already stays.
+telemetry, no output of their own. What the user has set already stays. Everything else is
+imported when it is first asked for.
 """
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainables.config import TrialConfig as TrialConfig
+    from tuner.api import Study as Study
+    from tuner.api_comparison import compare as compare
+    from tuner.api_evaluation import Measured as Measured
+    from tuner.api_evaluation import evaluate as evaluate
+    from tuner.session import StudyInterruptedError as StudyInterruptedError
+    from tuner.study import StudyConfig as StudyConfig
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -20,3 +36,37 @@ _ENVIRONMENT = {
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+
+_HOMES = {
+    "Study": "tuner.api",
+    "StudyConfig": "tuner.study",
+    "StudyInterruptedError": "tuner.session",
+    "TrialConfig": "trainables.config",
+    "Measured": "tuner.api_evaluation",
+    "compare": "tuner.api_comparison",
+    "evaluate": "tuner.api_evaluation",
+}
+"""Where the names of the Python API live."""
+
+__all__ = [
+    "Measured",
+    "Study",
+    "StudyConfig",
+    "StudyInterruptedError",
+    "TrialConfig",
+    "compare",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the API when it is first asked for, so that ``tuner --help`` stays fast."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tuner' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

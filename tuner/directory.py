@@ -75,7 +75,7 @@ class StudyDirectory:
             ValueError: if it belongs to another study; nothing is written then.
         """
         if self.config.is_file():
-            _refuse_another(load_study(self.config), study, self.path)
+            refuse_another(load_study(self.config), study, self.path)
         elif self.path.exists() and not all(map(self._left_by_a_kill, self.path.iterdir())):
             raise ValueError(
                 f"directory {self.path} is not empty and holds no study.yaml; "
@@ -148,7 +148,13 @@ def write_yaml(path: Path, content: object) -> None:
     write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def _refuse_another(before: StudyConfig, now: StudyConfig, path: Path) -> None:
+def refuse_another(before: StudyConfig, now: StudyConfig, path: Path) -> None:
+    """See that what is asked for is what lives in a directory, but for what is free to change.
+
+    Raises:
+        ValueError: naming what differs.
+    """
+
     def identity(study: StudyConfig) -> dict[str, object]:
         return study.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
 
