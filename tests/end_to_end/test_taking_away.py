@@ -102,7 +102,7 @@ def test_weights_alone_are_measured_like_the_checkpoint(packaged):
     ]
 
     assert shown[0][1:-2] == shown[1][1:-2]
-    assert any("fgsm" in line for line in shown[0])
+    assert any("FGSM" in line for line in shown[0])
 
 
 def test_the_whole_front_goes_out_at_once(finished, tmp_path):
