@@ -83,8 +83,8 @@ def _frame(axes: Axes, found: Verification) -> None:
     axes.margins(0.08)
     axes.set_title(
         f"{found.study.name}: what validation promised, what {found.images:,} test images keep\n"
-        f"{found.attack_name}, {norm} epsilon {radius(found.threat.epsilon)}; means over up to "
-        f"{found.seeds} seeds; lines: 95 % intervals",
+        f"{found.attack_name}, {norm} epsilon {radius(found.threat.epsilon)}; {found.seeds} "
+        f"{'seed' if found.seeds == 1 else 'seeds'} per config; lines: 95 % intervals",
         loc="left",
         fontsize=9,
         color="#667085",

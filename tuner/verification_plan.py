@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -82,7 +83,8 @@ def make_plan(results: Results, directory: StudyDirectory, asked: Asked) -> Plan
         raise ValueError(
             f"--images must be at most {len(data)}, the size of the test split, got {asked.images}"
         )
-    replicates = groups(results.records)
+    # a merged record has the number of its first complete trial
+    replicates = {members[0].number: members for members in groups(results.records).values()}
     by_config = [
         _students(replicates[candidate.record.number], directory, asked.seeds)
         for candidate in chosen
@@ -188,7 +190,7 @@ def _member(plan: Plan, candidate: Candidate, outcomes: Outcomes) -> VerifiedMem
         label=record.label,
         teacher=record.teacher,
         config=dict(record.config),
-        validation={**record.metrics, **record.values},
+        validation={k: v for k, v in {**record.metrics, **record.values}.items() if isfinite(v)},
         validation_seeds=record.replicates,
         runs=tuple(runs),
         failures={seed: reason for seed, reason in found.items() if isinstance(reason, str)},

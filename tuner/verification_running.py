@@ -32,7 +32,9 @@ def run_students(
     Returns:
         What was measured, or why it could not be, by config and seed.
     """
-    remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(run_student)
+    remote = ray.remote(
+        num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=resources.max_failures
+    )(run_student)
     waiting, running = deque(students), dict[Any, Student]()
     outcomes: dict[tuple[int, int], Outcome] = {}
     while waiting or running:

@@ -48,7 +48,8 @@ def announce(plan: Plan, before: Outcomes, console: Console) -> None:
     roles = ", ".join(f"{counts[role]} {words}" for role, words in ROLES.items())
     radii = ", ".join(f"{threat.epsilon:.4g}" for threat in plan.request.threats)
     console.print(
-        f"{len(plan.candidates)} configs ({roles}) x {plan.asked.seeds} seeds = "
+        f"{len(plan.candidates)} configs ({roles}) x {plan.asked.seeds} "
+        f"{'seed' if plan.asked.seeds == 1 else 'seeds'} = "
         f"{len(plan.students)} students: {len(plan.to_train)} not trained in the study, "
         f"{len(before)} measured before",
         soft_wrap=True,

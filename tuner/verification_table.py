@@ -145,12 +145,19 @@ def caption(found: Verification) -> str:
     """Under what conditions the numbers hold."""
     norm = {"linf": "Linf", "l2": "L2"}[found.threat.norm]
     return (
-        f"Means over up to {found.seeds} seeds ± their standard deviation, on {found.images:,} "
+        f"{means(found)}, on {found.images:,} "
         f"test images; robust: {found.attack_name}, {norm} epsilon "
         f"{radius(found.threat.epsilon)}. In brackets: 95 % intervals of the "
         "choice of seeds and images together. Within noise: the intervals overlap on every "
         "accuracy."
     )
+
+
+def means(found: Verification) -> str:
+    """Over how many seeds the values are."""
+    if found.seeds == 1:
+        return "One seed per config"
+    return f"Means over up to {found.seeds} seeds ± their standard deviation"
 
 
 def sentences(found: Verification) -> list[str]:
@@ -227,5 +234,5 @@ def values_sentence(found: Verification, member: VerifiedMember) -> str:
     return (
         f"{written('accuracy', clean.mean)} % clean, {written('accuracy', robust.mean)} % under "
         f"{found.attack_name} at {found.threat.norm} epsilon {radius(found.threat.epsilon)}, "
-        f"{found.images:,} test images, {len(member.runs)} seeds"
+        f"{found.images:,} test images, {len(member.runs)} seed{'s' * (len(member.runs) != 1)}"
     )

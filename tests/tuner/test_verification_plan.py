@@ -7,6 +7,7 @@ from make_verification import make_run, study_of
 from trainables.attack_text import parse_attack
 from trainables.named_attacks import NAMED_ATTACKS, NamedAttack
 from tuner.directory import StudyDirectory
+from tuner.records import TrialState
 from tuner.results import Results
 from tuner.verification_plan import Asked, assemble, make_plan, validation_attack
 
@@ -65,6 +66,12 @@ def test_a_trial_whose_checkpoint_is_gone_is_trained_again(place):
     (place.trial(0) / "checkpoint.pt").unlink()
 
     assert seeds(plan_of(place, [with_seed(0, 0)], seeds=1)) == [(0, 0, None)]
+
+
+def test_a_replicate_of_a_trial_that_failed_stands_for_its_config(place):
+    failed = make_record(0, state=TrialState.failed, reason="diverged: loss was nan")
+
+    assert seeds(plan_of(place, [failed, with_seed(1, 1, repeats=0)])) == [(1, 1, 1), (1, 2, None)]
 
 
 def test_a_seed_that_two_trials_share_counts_once(place):
