@@ -152,6 +152,7 @@ def _create(
         model_id=model.model_id,
         tags=_tags(record, model),
         description=_description(record, model),
+        await_creation_for=0,  # its files are there
     )
     listed = json.loads(model.tags.get(VERSIONS, "[]"))
     listed.append({"name": name, "version": version.version})
