@@ -12,11 +12,12 @@ from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trial
 from tuner.api_loading import load_config
 from tuner.directory import StudyDirectory, refuse_another
 from tuner.export import export_config
+from tuner.exporting import slug
 from tuner.importance import Evaluator, importances
 from tuner.quantities import measured
 from tuner.records import TrialRecord, TrialState
 from tuner.results import Results
-from tuner.showing import results_of, slug
+from tuner.showing import results_of
 from tuner.study import StudyConfig
 
 if TYPE_CHECKING:

@@ -72,17 +72,3 @@ NOT_RUN = {
     "tuner run mine.yaml": EXTENDING,
 }
 """Commands of the documentation that are not run as they stand, and why."""
-
-AWAITED = [
-    "tuner status runs/digits",
-    "tuner importance runs/digits",
-    "tuner compare runs/digits --by student",
-    "tuner report runs/digits",
-    "tuner verify runs/digits --seeds 2 --images 20",
-    "tuner front runs/digits --split test",
-    "tuner export runs/digits --all",
-    "tuner train runs/digits/exported/knee.yaml --seeds 2 --epochs 1 --output runs/train/seeds",
-    "tuner package runs/train/knee",
-    "tuner register runs/digits --pick knee",
-]
-"""Verbs and options that are being built beside these pages; run where they exist already."""

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from make_records import make_search
 from typer.testing import CliRunner
+from written_study import write_results
 
 from tuner.cli import app
 from tuner.config_files import load_trial_config
@@ -19,9 +20,9 @@ def results():
 
 @pytest.fixture
 def export(results, tmp_path, monkeypatch):
-    """``export(…)`` of a study that is read from memory; returns exit code and output."""
+    """``export(…)`` of a study on disk; returns exit code and output."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tuner.exporting.results_of", lambda _: results)
+    write_results(results, tmp_path / "runs" / "x")
 
     def run(*arguments):
         result = CliRunner().invoke(app, ["export", "runs/x", *map(str, arguments)])
@@ -89,11 +90,13 @@ def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, wo
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all",)])
-def test_a_study_without_a_complete_trial_has_no_front(export, results, monkeypatch, arguments):
-    empty = Results(results.study, [dataclasses.replace(results.failed[0])])
-    monkeypatch.setattr("tuner.exporting.results_of", lambda _: empty)
+def test_a_study_without_a_complete_trial_has_no_front(results, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    failed = dataclasses.replace(results.failed[0], number=0)
+    write_results(Results(results.study, [failed]), tmp_path / "runs" / "x")
 
-    code, output = export(*arguments)
+    result = CliRunner().invoke(app, ["export", "runs/x", *arguments])
+    code, output = result.exit_code, " ".join(result.output.split())
 
     assert (code, "has no complete trial yet" in output) == (2, True)
 

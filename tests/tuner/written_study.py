@@ -2,9 +2,11 @@
 
 import math
 
+from trainables.config import TrialConfig
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
-from tuner.records import Cause
+from tuner.proposals import Proposal
+from tuner.records import Cause, TrialState
 from tuner.search import Search
 from tuner.study import StudyConfig
 
@@ -16,6 +18,25 @@ STUDY = {
     "sampler": {"name": "random"},
     "scheduler": {"name": "fifo"},
 }
+
+
+def write_results(results, folder):
+    """A study as its records have it, in ``folder``; returns its directory."""
+    place = StudyDirectory(folder)
+    place.claim(results.study)
+    ledger = Ledger(results.study, place.path)
+    for record in sorted(results.records, key=lambda record: record.number):
+        config = TrialConfig.model_validate(record.config)
+        ledger.enter(Proposal(config, record.label, record.teacher, record.params))
+        for report in record.reports:
+            ledger.report(record.number, report)
+        if record.state == TrialState.complete:
+            ledger.complete(record.number)
+        elif record.state == TrialState.failed:
+            ledger.fail(record.number, record.reason)
+        elif record.state == TrialState.stopped:
+            ledger.stop(record.number, record.reason)
+    return place.path
 
 
 def write_study(folder, name="small", **changes):
