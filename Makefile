@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints browser claims bench-search bench-scale bench-speed crashes
+.PHONY: help setup demo test unit style check format clean constraints browser claims bench-search bench-scale bench-speed bench-tracking docs crashes
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,12 @@ bench-scale: setup  ## 10,000 trials on 1,000 simulated GPUs: time per decision,
 
 bench-speed: setup  ## Our step against the floor and a plain loop; writes runs/bench-speed.json.
 	$(BIN)/python -m benchmarks.speed
+
+bench-tracking: setup  ## What MLflow costs a study; writes runs/bench-tracking.json.
+	$(BIN)/python -m benchmarks.tracking
+
+docs: setup  ## Build the documentation into site/, strictly; open site/index.html.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 crashes: setup  ## Kill studies a hundred times and see that nothing is lost; 40 minutes.
 	$(BIN)/python -m benchmarks.crashes --kills 100

@@ -25,7 +25,7 @@ MOMENTS: dict[str, tuple[str, ...]] = {
     "at the end of the study": (
         "before write_front",
         "half front.html",
-        "before write_report",
+        "before write_as_it_stands",
         "half report.html",
         "after report.html",
         "before MlflowStudy.finish",

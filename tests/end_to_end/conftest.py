@@ -9,6 +9,7 @@ from run_tuner import EPOCHS, TRIALS, tuner
 from tuner.study_file import find_study
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Tests on the finished study share one process, so that it is run once; a file shares one."""
     for item in items:

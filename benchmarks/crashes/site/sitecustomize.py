@@ -128,7 +128,7 @@ WATCHED = {
         for name in ("_create", "_write_params", "_write_reports", "_write_status", "finish")
     ],
     "tuner.session": lambda module: [
-        watch(module, name) for name in ("prepare_teachers", "write_front", "write_report")
+        watch(module, name) for name in ("prepare_teachers", "write_front", "write_as_it_stands")
     ],
 }
 
