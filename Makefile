@@ -27,7 +27,7 @@ demo: setup  ## Run the study `digits` into runs/digits, to an exported best con
 test: setup browser  ## Run all tests: style, types, import rules, unit and end-to-end.
 	$(MAKE) --no-print-directory style
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not end_to_end"
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m end_to_end
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m end_to_end
 
 unit: setup  ## Run the unit tests alone.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not end_to_end and not slow"

@@ -1,21 +1,10 @@
 """A small study, and what it comes to when nothing disturbs it."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 from run_tuner import EPOCHS, TRIALS, tuner
 
 from tuner.study_file import find_study
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """Tests on the finished study share one process, so that it is run once; a file shares one."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            group = "finished" if "finished" in item.fixturenames else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

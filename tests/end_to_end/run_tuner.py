@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import time
 
 import mlflow
+import pytest
 
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
@@ -35,3 +37,14 @@ def mlflow_runs(folder):
     runs = client.search_runs([experiment.experiment_id])
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     return parents, [run for run in runs if run not in parents]
+
+
+def wait_for_reports(folder, number, driver):
+    journal = folder / "runs" / "digits" / "optuna.journal"
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and driver.poll() is None:
+        text = journal.read_text() if journal.is_file() else ""
+        if text.count('"report/') >= number and '"label"' in text:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the driver ended or stalled before {number} reports (exit {driver.poll()})")
