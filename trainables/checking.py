@@ -5,9 +5,10 @@ import torch
 from trainables.config import TrialConfig
 from trainables.data import load_data, num_batches
 from trainables.data.sizes import check_batch_size
-from trainables.hardware import pick_device
+from trainables.hardware import pick_device, resolved
 from trainables.models import allow_double_backward, require_double_backward
 from trainables.networks import build_student
+from trainables.ranks import Ranks
 
 
 def check_trial(config: TrialConfig) -> None:
@@ -38,3 +39,34 @@ def check_data(config: TrialConfig, device: torch.device) -> None:
             if not one.from_file:
                 field = f"{name}.training.batch_size"
                 check_batch_size(field, one.training.batch_size, len(train), config.data)
+
+
+def check_ranks(config: TrialConfig, ranks: Ranks) -> None:
+    """See that a trial can be spread over so many processes.
+
+    Raises:
+        ValueError: if a batch or the validation images cannot be shared among them, or the trial
+            is to be compiled.
+    """
+    if ranks.count == 1:
+        return
+    size = config.data.batch_size
+    if size % ranks.count:
+        raise ValueError(
+            f"every worker has an equal part of a batch, so data.batch_size must be a multiple of "
+            f"{ranks.count} workers, got {size}; the next that are: {size - size % ranks.count}, "
+            f"{size + -size % ranks.count}"
+        )
+    split = load_data(config.data, pick_device(config.hardware.device)).validation
+    measured = min(len(split), config.validation.images)
+    if measured < 2 * ranks.count:
+        raise ValueError(
+            f"every worker measures at least 2 validation images, but {measured} are for "
+            f"{ranks.count} workers; raise validation.images or data.validation_images, or take "
+            f"fewer workers"
+        )
+    if resolved(config.hardware).compile:
+        raise ValueError(
+            "hardware.compile is true, but BatchNorm over several workers cannot be compiled; set "
+            "it to false, or train with one worker"
+        )

@@ -16,6 +16,7 @@ from trainables.models.network import (
     module_mode,
     untracked,
 )
+from trainables.ranks import Ranks
 
 Distance = Literal["l2", "l2_squared", "cosine"]
 
@@ -90,10 +91,11 @@ class InputGradientAlignment(Alignment):
     def _gap(self, view: View, labels: Tensor) -> Tensor:
         teacher = view.teacher_gradient(labels)
         if self.mode == "exact":
-            return self._distance(self._student_gradient(view, labels, exact=True), teacher)
+            student = self._student_gradient(view, labels, exact=True)
+            return self._distance(student, teacher, view.ranks)
         return self._finite_difference(view, labels, teacher)
 
-    def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def _distance(self, student: Tensor, teacher: Tensor, ranks: Ranks) -> Tensor:
         student, teacher = student.flatten(1), teacher.flatten(1)
         if self.distance == "cosine":
             cosines: Tensor = F.cosine_similarity(student, teacher)
@@ -102,8 +104,8 @@ class InputGradientAlignment(Alignment):
             return (student - teacher).square().sum(dim=1).mean()
         norms: Tensor = torch.linalg.vector_norm(student - teacher, dim=1)
         if self.scale == "shao2021":
-            whole_batch: Tensor = torch.linalg.vector_norm(norms)
-            return whole_batch / len(student) ** 2
+            whole_batch: Tensor = torch.linalg.vector_norm(ranks.gathered(norms))
+            return whole_batch / (ranks.count * len(student)) ** 2
         return norms.mean()
 
     def _student_gradient(self, view: View, labels: Tensor, *, exact: bool) -> Tensor:
@@ -131,9 +133,9 @@ class InputGradientAlignment(Alignment):
         """
         student = self._student_gradient(view, labels, exact=False).detach().requires_grad_()
         with torch.enable_grad():
-            distance = self._distance(student, teacher)
+            distance = self._distance(student, teacher, view.ranks)
         (direction,) = torch.autograd.grad(distance, student)
-        longest = torch.linalg.vector_norm(direction.flatten(1), dim=1).max()
+        longest = view.ranks.largest(torch.linalg.vector_norm(direction.flatten(1), dim=1).max())
         move = self.step * direction / longest.clamp_min(torch.finfo(direction.dtype).tiny)
         ahead, behind = (
             self._loss_at(view, view.images.detach() + sign * move, labels) for sign in (1, -1)
