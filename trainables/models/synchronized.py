@@ -57,8 +57,9 @@ class _SynchronizedBatchNorm(TorchFunctionMode):
         mean, var = self._statistics(x)
         if running_mean is not None and running_var is not None:
             count = self.ranks.count * x.numel() / x.shape[1]
-            running_mean.lerp_(mean.detach().to(running_mean.dtype), momentum)
-            running_var.lerp_((var.detach() * count / (count - 1)).to(running_var.dtype), momentum)
+            for running, now in ((running_mean, mean), (running_var, var * count / (count - 1))):
+                # .data: a pass in eval mode may still need the buffer, as with PyTorch's own layer
+                running.data.lerp_(now.detach().to(running.dtype), momentum)
         shape = (1, -1, *[1] * (x.dim() - 2))
         scale = torch.rsqrt(var + eps) if weight is None else weight * torch.rsqrt(var + eps)
         y = (x - mean.view(shape)) * scale.view(shape)
