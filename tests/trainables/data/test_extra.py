@@ -127,6 +127,9 @@ def test_mixed_batches_are_the_same_on_the_device_and_streamed(small, changed, c
     for (images_1, labels_1), (images_2, labels_2) in zip(one, other, strict=True):
         assert torch.equal(images_1, images_2)
         assert torch.equal(labels_1, labels_2)
+    for (images, labels), *shares in zip(one, *parts, strict=True):
+        assert torch.equal(images, torch.cat([part for part, _ in shares]))
+        assert torch.equal(labels, torch.cat([part for _, part in shares]))
 
 
 def test_an_array_that_says_it_is_longer_than_it_is_is_refused(tmp_path):
@@ -140,5 +143,3 @@ def test_an_array_that_says_it_is_longer_than_it_is_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"image\.npy does not hold the 1800 values it says"):
         opened(tmp_path / "short.npz")
-    for (_, labels), (_, first), (_, second) in zip(one, *parts, strict=True):
-        assert torch.equal(labels, torch.cat([first, second]))
