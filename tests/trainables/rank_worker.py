@@ -57,7 +57,9 @@ CASES = {
     "probabilities": aligned("gram", source="probabilities"),
     "gradient in eval mode": aligned("input_gradient", batch_norm="eval", distance="cosine"),
     "gradient as in the authors' code": aligned("input_gradient", scale="shao2021"),
-    "gradient by difference": aligned("input_gradient", mode="finite_difference"),
+    "gradient by difference": aligned(
+        "input_gradient", mode="finite_difference", distance="l2_squared"
+    ),
     "authors' gradient by difference": aligned(
         "input_gradient", mode="finite_difference", scale="shao2021"
     ),
