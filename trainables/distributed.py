@@ -1,5 +1,6 @@
 """One run over several processes, GPUs or nodes, by Ray Train: the file that shows it to Ray."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -73,14 +74,15 @@ def train_distributed(
         "checkpoint": str(checkpoint.resolve()),
         "teachers": str(teachers.resolve()),
     }
-    with _scratch_beside(checkpoint.resolve()) as scratch, _ray(workers, gpus_per_worker, address):
+    scaling = _scaling(workers, gpus_per_worker, config.hardware.threads)
+    with _scratch_beside(checkpoint.resolve()) as scratch, _ray(scaling, address):
         _prepare(task, workers, gpus_per_worker)
         reports = Queue(actor_options={"num_cpus": 0})
         trainer = TorchTrainer(
             _work,
             train_loop_config=task | {"reports": reports},
             torch_config=_backend(gpus_per_worker),
-            scaling_config=_scaling(workers, gpus_per_worker, config.hardware.threads),
+            scaling_config=scaling,
             run_config=RunConfig(
                 name=scratch.name,
                 storage_path=str(scratch.parent),
@@ -110,7 +112,7 @@ def _heard(reports: Queue, fitting: "Future[Any]") -> Iterator[Told]:
     while True:
         over = fitting.done()  # asked first: what was said before the end is heard
         try:
-            said = reports.get(timeout=0 if over else 1)
+            said = reports.get(block=not over, timeout=1)
         except Empty:
             if over:
                 break
@@ -203,24 +205,28 @@ def _scratch_beside(checkpoint: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _ray(workers: int, gpus: float, address: str | None) -> Iterator[None]:
+def _ray(scaling: ScalingConfig, address: str | None) -> Iterator[None]:
     """A Ray of our own, or the one at ``address``; at the end whatever runs there for us ends."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # paths in a config are the user's
-    own = address is None
+    own, needed = address is None, scaling.total_resources
     ray.init(
         address=address or "local",
-        num_cpus=max(os.cpu_count() or 1, workers) if own else None,
+        num_cpus=max(os.cpu_count() or 1, round(needed["CPU"])) if own else None,
+        object_store_memory=256 * 2**20 if own else None,  # what is said is a few numbers
         include_dashboard=False if own else None,
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
     )
     try:
-        present = ray.cluster_resources().get("GPU", 0.0)
-        if present < workers * gpus:
-            raise ValueError(
-                f"{workers} workers with {gpus:g} GPUs each need {workers * gpus:g}, but Ray sees "
-                f"{present:g}; take fewer workers, or give the address of a cluster"
-            )
+        present = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        for kind, amount in needed.items():
+            if present.get(kind, 0) < amount:
+                raise ValueError(
+                    f"the workers need {amount:g} {kind}s together, but Ray has "
+                    f"{present.get(kind, 0):g}; take fewer workers, or the address of a larger "
+                    "cluster"
+                )
         yield
     finally:
         ray.shutdown()
