@@ -14,6 +14,7 @@ from trainables.models.network import (
     at_least_float32,
     computing_in,
     module_mode,
+    statistics_of_now,
     untracked,
 )
 from trainables.ranks import Ranks
@@ -113,8 +114,9 @@ class InputGradientAlignment(Alignment):
             images, logits = view.images, view.student.logits
         else:
             images = view.images.detach().requires_grad_()
-            with module_mode(view.student_network, training=False):
-                logits = at_least_float32(view.student_network(images))
+            network = view.student_network
+            with module_mode(network, training=False), statistics_of_now(network):
+                logits = at_least_float32(network(images))
         losses = F.cross_entropy(logits, labels, reduction="sum")
         gradient: Tensor
         (gradient,) = torch.autograd.grad(losses, images, create_graph=exact, retain_graph=True)
@@ -147,7 +149,8 @@ class InputGradientAlignment(Alignment):
     def _loss_at(self, view: View, images: Tensor, labels: Tensor) -> Tensor:
         network = view.student_network
         training = network.training and self.batch_norm == "train"
+        steady = untracked(network) if training else statistics_of_now(network)
         whole = computing_in(None, network)  # a difference of near passes loses half its bits
-        with module_mode(network, training=training), untracked(network), whole:
+        with module_mode(network, training=training), steady, whole:
             loss: Tensor = F.cross_entropy(network(images), labels, reduction="sum")
         return loss
