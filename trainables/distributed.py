@@ -188,6 +188,8 @@ def _backend(gpus: float) -> TorchConfig:
 
 
 def _scaling(workers: int, gpus: float, threads: int) -> ScalingConfig:
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
     resources = {"CPU": float(threads)} | ({"GPU": gpus} if gpus else {})
     return ScalingConfig(num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources)
 

@@ -156,18 +156,19 @@ def statistics_of_now(network: nn.Module) -> Iterator[None]:
     PyTorch's layer remembers its buffers for the backward pass, but not that later passes in train
     mode change them: the gradient of a pass in eval mode would then be that of other statistics.
     """
-    layers = [
-        (module, module.running_mean, module.running_var)
+    before = [
+        (module, name, getattr(module, name))
         for module in network.modules()
         if isinstance(module, _BatchNorm) and module.running_mean is not None
+        for name in ("running_mean", "running_var")
     ]
     try:
-        for module, mean, var in layers:
-            module.running_mean, module.running_var = mean.clone(), var.clone()
+        for module, name, statistics in before:
+            setattr(module, name, statistics.clone())
         yield
     finally:
-        for module, mean, var in layers:
-            module.running_mean, module.running_var = mean, var
+        for module, name, statistics in before:
+            setattr(module, name, statistics)
 
 
 @contextmanager
