@@ -50,23 +50,32 @@ def check_ranks(config: TrialConfig, ranks: Ranks) -> None:
     """
     if ranks.count == 1:
         return
-    size = config.data.batch_size
-    if size % ranks.count:
-        raise ValueError(
-            f"every worker has an equal part of a batch, so data.batch_size must be a multiple of "
-            f"{ranks.count} workers, got {size}; the next that are: {size - size % ranks.count}, "
-            f"{size + -size % ranks.count}"
-        )
+    check_batch_shares(config, ranks)
     split = load_data(config.data, pick_device(config.hardware.device)).validation
     measured = min(len(split), config.validation.images)
     if measured < 2 * ranks.count:
         raise ValueError(
             f"every worker measures at least 2 validation images, but {measured} are for "
             f"{ranks.count} workers; raise validation.images or data.validation_images, or take "
-            f"fewer workers"
+            "fewer workers"
         )
     if resolved(config.hardware).compile:
         raise ValueError(
             "hardware.compile is true, but BatchNorm over several workers cannot be compiled; set "
             "it to false, or train with one worker"
+        )
+
+
+def check_batch_shares(config: TrialConfig, ranks: Ranks) -> None:
+    """See that every process gets an equal part of a batch.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    size, count = config.data.batch_size, ranks.count
+    if size % count:
+        nearest = f"{size - size % count} or {size + -size % count}"
+        raise ValueError(
+            "every worker has an equal part of a batch, so data.batch_size must be a multiple of "
+            f"{count} workers, got {size}; make it {nearest if size > count else count}"
         )

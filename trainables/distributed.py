@@ -16,7 +16,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.exceptions import WorkerGroupError
 from ray.util.queue import Empty, Queue
 
-from trainables.checking import check_ranks, check_trial
+from trainables.checking import check_batch_shares, check_ranks, check_trial
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
 from trainables.models.checkpoints import read_checkpoint, save_atomically
@@ -69,6 +69,9 @@ def train_distributed(
             checkpoint belongs to another config, or there are fewer CPUs or GPUs than asked for.
         ChildProcessError: if workers died too often.
     """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    check_batch_shares(config, Ranks(0, workers))  # before a minute is spent on starting Ray
     task = {
         "trial": config.model_dump(mode="json"),
         "checkpoint": str(checkpoint.resolve()),
@@ -188,8 +191,6 @@ def _backend(gpus: float) -> TorchConfig:
 
 
 def _scaling(workers: int, gpus: float, threads: int) -> ScalingConfig:
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
     resources = {"CPU": float(threads)} | ({"GPU": gpus} if gpus else {})
     return ScalingConfig(num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources)
 

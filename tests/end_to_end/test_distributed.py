@@ -53,7 +53,10 @@ def test_a_run_of_one_process_goes_on_with_two_workers_though_one_is_killed(conf
     assert begun == alone[0]
     assert [epoch for epoch, _ in reports] == [2, 3, 4]
     for (_, metrics), (_, expected) in zip(reports, alone[1:], strict=True):
-        assert metrics == pytest.approx(expected, rel=1e-2, abs=1e-2)
+        assert metrics.keys() == expected.keys()
+        assert metrics["train/loss"] == pytest.approx(expected["train/loss"], rel=1e-3)
+        for name in ("val/clean_accuracy", "val/robust_accuracy"):
+            assert metrics[name] == pytest.approx(expected[name], abs=0.02)
     weights, expected = (
         read_checkpoint(path)["student"] for path in (checkpoint, tmp_path / "alone.pt")
     )
@@ -62,9 +65,10 @@ def test_a_run_of_one_process_goes_on_with_two_workers_though_one_is_killed(conf
     assert next(train(config, checkpoint, teachers))[0] == 4
 
 
-def test_what_cannot_be_shared_is_refused_in_one_sentence(config, tmp_path):
-    run = train_distributed(config, tmp_path / "checkpoint.pt", tmp_path / "teachers", workers=7)
+def test_the_checkpoint_of_another_config_is_refused_in_one_sentence(config, tmp_path):
+    checkpoint, teachers = tmp_path / "checkpoint.pt", tmp_path / "teachers"
+    next(train(config, checkpoint, teachers))
+    other = config.model_copy(update={"seed": 1})
 
-    with pytest.raises(ValueError, match="must be a multiple of 7 workers, got 300"):
-        next(run)
-    assert not (tmp_path / "teachers").exists()
+    with pytest.raises(ValueError, match="this checkpoint belongs to another config"):
+        list(train_distributed(other, checkpoint, teachers, workers=2))

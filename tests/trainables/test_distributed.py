@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from trainables.checking import check_ranks
-from trainables.distributed import Told, each_once
+from trainables.distributed import Told, each_once, train_distributed
 from trainables.ranks import Ranks
 
 SCRIPT = Path(__file__).with_name("rank_worker.py")
@@ -56,10 +56,23 @@ def test_both_processes_come_to_the_same_bits(name, found):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused_with_the_sizes_that_can(trial):
-    with pytest.raises(
-        ValueError, match="multiple of 3 workers, got 64; the next that are: 63, 66"
-    ):
-        check_ranks(trial(data={"batch_size": 64}), Ranks(0, 3))
+    config = trial(data={"batch_size": 64})
+
+    with pytest.raises(ValueError, match="of 3 workers, got 64; make it 63 or 66"):
+        check_ranks(config, Ranks(0, 3))
+
+
+@pytest.mark.parametrize(
+    ("workers", "sentence"), [(0, "at least 1, got 0"), (400, "got 300; make it 400")]
+)
+def test_an_impossible_number_of_workers_is_refused_before_ray_starts(
+    workers, sentence, trial, tmp_path
+):
+    run = train_distributed(trial(), tmp_path / "checkpoint.pt", tmp_path, workers=workers)
+
+    with pytest.raises(ValueError, match=sentence):
+        next(run)
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_few_validation_images_for_the_workers_are_refused(trial):

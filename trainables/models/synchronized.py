@@ -14,10 +14,10 @@ from trainables.ranks import Ranks
 
 def synchronized_batch_norm(ranks: Ranks) -> AbstractContextManager[Any]:
     """Inside, BatchNorm in train mode takes its statistics from the images of all ranks."""
-    return nullcontext() if ranks.count == 1 else _SynchronizedBatchNorm(ranks)
+    return nullcontext() if ranks.count == 1 else SynchronizedBatchNorm(ranks)
 
 
-class _SynchronizedBatchNorm(TorchFunctionMode):
+class SynchronizedBatchNorm(TorchFunctionMode):
     """Takes the place of ``F.batch_norm``, so that every layer that calls it is reached.
 
     ``nn.SyncBatchNorm`` has no second derivative, which input-gradient alignment needs, does not
