@@ -3,14 +3,14 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayActorError, RayTaskError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.exceptions import WorkerGroupError
@@ -126,12 +126,23 @@ def _heard(reports: Queue, fitting: "Future[Any]") -> Iterator[Told]:
     try:
         fitting.result()
     except WorkerGroupError as error:
-        reasons = sorted({_last_line(failure) for failure in error.worker_failures.values()})
-        raise ChildProcessError(f"training was given up: {'; '.join(reasons)}") from error
+        raise ChildProcessError(
+            f"training was given up: {reason(error.worker_failures)}; the same call goes on from "
+            "the checkpoint"
+        ) from error
 
 
-def _last_line(failure: Exception) -> str:
-    return str(failure).strip().rpartition("\n")[2] or type(failure).__name__
+def reason(failures: Mapping[int, Exception]) -> str:
+    """Of the failures by rank, who died, or else what the first worker says.
+
+    When one dies, the others fail for want of it.
+    """
+    causes = {rank: getattr(e, "health_check_failure", e) for rank, e in failures.items()}
+    dead = sorted(rank for rank, cause in causes.items() if isinstance(cause, RayActorError))
+    if dead:
+        return f"the process of worker {', '.join(map(str, dead))} died"
+    first = failures[min(failures)]
+    return str(first).strip().rpartition("\n")[2] or type(first).__name__
 
 
 def _work(task: dict[str, Any]) -> None:

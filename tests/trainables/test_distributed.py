@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from ray.exceptions import ActorDiedError
 
 from trainables.checking import check_ranks
-from trainables.distributed import Told, each_once, train_distributed
+from trainables.distributed import Told, each_once, reason, train_distributed
 from trainables.ranks import Ranks
 
 SCRIPT = Path(__file__).with_name("rank_worker.py")
@@ -116,3 +117,16 @@ def test_an_epoch_that_a_retry_does_again_is_given_once():
 
 def test_a_finished_run_gives_its_last_epoch():
     assert list(each_once([Told(7, {"loss": 0.1}, saved=True)])) == [(7, {"loss": 0.1})]
+
+
+def test_a_run_that_is_given_up_names_who_died_and_not_who_missed_it():
+    failures = {0: ConnectionError("reset by peer"), 1: ActorDiedError()}
+
+    assert reason(failures) == "the process of worker 1 died"
+
+
+def test_a_run_that_is_given_up_for_an_error_says_its_last_line():
+    failures = {1: RuntimeError("elsewhere"), 0: RuntimeError("Traceback:\n...\nout of memory\n")}
+
+    assert reason(failures) == "out of memory"
+    assert reason({0: RuntimeError()}) == "RuntimeError"
