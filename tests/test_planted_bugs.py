@@ -92,9 +92,21 @@ BUGS = {
     ),
     "covariances are not centred": (
         f"{ALIGNMENTS}/second_moment.py",
-        "samples = samples - samples.mean(dim=-2, keepdim=True)",
+        'samples = samples - (ranks.mean(mean) if axis == "channel" else mean)',
         "pass",
         "tests/trainables/test_moments.py",
+    ),
+    "every worker descends by its own gradient": (
+        "trainables/training.py",
+        "step.ranks.average(parameter.grad for parameter in parameters)",
+        "pass",
+        "tests/trainables/test_distributed.py",
+    ),
+    "every worker has a covariance of its own": (
+        f"{ALIGNMENTS}/second_moment.py",
+        "return ranks.total(samples.T @ samples) / count",
+        "return samples.T @ samples / len(samples)",
+        "tests/trainables/test_distributed.py",
     ),
     "the learning rate falls once instead of twice (ARD's and IAD's code)": (
         "trainables/optimizer.py",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.frozen import Frozen
+from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
 
 Objective = Callable[[Tensor], Tensor]
@@ -89,9 +90,12 @@ def attack(
     config: AttackConfig,
     *,
     generator: torch.Generator,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """Run :func:`pgd` as ``config`` says, from the start it names."""
-    start = starting_point(config.start, images, threat, generator)
+    start = ranks.as_whole(
+        lambda whole: starting_point(config.start, whole, threat, generator), images
+    )
     return attack_from(start, objective, images, threat=threat, config=config)
 
 

@@ -5,9 +5,10 @@ import torch
 from trainables.config import TrialConfig
 from trainables.data import load_data, num_batches
 from trainables.data.sizes import check_batch_size
-from trainables.hardware import pick_device
+from trainables.hardware import pick_device, resolved
 from trainables.models import allow_double_backward, require_double_backward
 from trainables.networks import build_student
+from trainables.ranks import Ranks
 
 
 def check_trial(config: TrialConfig) -> None:
@@ -38,3 +39,43 @@ def check_data(config: TrialConfig, device: torch.device) -> None:
             if not one.from_file:
                 field = f"{name}.training.batch_size"
                 check_batch_size(field, one.training.batch_size, len(train), config.data)
+
+
+def check_ranks(config: TrialConfig, ranks: Ranks) -> None:
+    """See that a trial can be spread over so many processes.
+
+    Raises:
+        ValueError: if a batch or the validation images cannot be shared among them, or the trial
+            is to be compiled.
+    """
+    if ranks.count == 1:
+        return
+    check_batch_shares(config, ranks)
+    split = load_data(config.data, pick_device(config.hardware.device)).validation
+    measured = min(len(split), config.validation.images)
+    if measured < 2 * ranks.count:
+        raise ValueError(
+            f"every worker measures at least 2 validation images, but {measured} are for "
+            f"{ranks.count} workers; raise validation.images or data.validation_images, or take "
+            "fewer workers"
+        )
+    if resolved(config.hardware).compile:
+        raise ValueError(
+            "hardware.compile is true, but BatchNorm over several workers cannot be compiled; set "
+            "it to false, or train with one worker"
+        )
+
+
+def check_batch_shares(config: TrialConfig, ranks: Ranks) -> None:
+    """See that every process gets an equal part of a batch.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    size, count = config.data.batch_size, ranks.count
+    if size % count:
+        nearest = f"{size - size % count} or {size + -size % count}"
+        raise ValueError(
+            "every worker has an equal part of a batch, so data.batch_size must be a multiple of "
+            f"{count} workers, got {size}; make it {nearest if size > count else count}"
+        )

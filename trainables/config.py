@@ -186,6 +186,12 @@ class TrialConfig(Frozen):
         """Whether any part of the loss asks a teacher."""
         return self.method.needs_teacher or bool(self.alignments.active())
 
+    def threat_in(self, epoch: int) -> ThreatModel:
+        """The training attack's threat model in an epoch, counted from 1."""
+        warmup_epochs = self.epsilon_warmup * self.epochs
+        factor = min(1.0, epoch / warmup_epochs) if warmup_epochs else 1.0
+        return ThreatModel(norm=self.threat.norm, epsilon=factor * self.threat.epsilon)
+
     def teacher_trial(self) -> "TrialConfig":
         """The training run that makes this trial's teacher.
 

@@ -9,6 +9,7 @@ from torch.optim.swa_utils import update_bn
 
 from trainables.alignments import Pair
 from trainables.allocator import keep_freed_memory
+from trainables.checking import check_ranks
 from trainables.compilation import compile_in_place, uncompiled
 from trainables.config import TrialConfig, identity
 from trainables.data import batches, load_data, num_batches
@@ -21,11 +22,12 @@ from trainables.models import (
     computing_in,
     require_double_backward,
 )
+from trainables.models.synchronized import synchronized_batch_norm
 from trainables.networks import build_network as build_network
 from trainables.networks import build_student
 from trainables.optimizer import create_optimizer, learning_rate_factor
+from trainables.ranks import ALONE, Ranks
 from trainables.student_costs import student_costs
-from trainables.threat import ThreatModel
 from trainables.training import Networks, Step, train_epoch
 from trainables.validation import VALIDATION_SEED as VALIDATION_SEED
 from trainables.validation import Metrics as Metrics
@@ -40,9 +42,14 @@ class Distillation:
     """A student on its way: networks, the terms' modules, optimiser, schedule, finished epochs."""
 
     def __init__(
-        self, config: TrialConfig, teacher: Network | None, clean_teacher: Network | None
+        self,
+        config: TrialConfig,
+        teacher: Network | None,
+        clean_teacher: Network | None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.config = config
+        check_ranks(config, ranks)
+        self.config, self.ranks = config, ranks
         self.hardware = resolved(config.hardware)
         self.device = pick_device(self.hardware.device)
         if self.device.type == "cpu":
@@ -53,6 +60,7 @@ class Distillation:
         self.best = BestEpoch(keep_weights=config.early_stopping is not None)
         self.student = build_student(config)
         self._build_terms()
+        ranks.copy_first(self.student, self.modules)
         self._build_optimizer()
 
     @classmethod
@@ -61,6 +69,7 @@ class Distillation:
         config: TrialConfig,
         teacher: Network | None = None,
         clean_teacher: Network | None = None,
+        ranks: Ranks = ALONE,
     ) -> Self:
         """A run before its first epoch.
 
@@ -69,10 +78,11 @@ class Distillation:
             teacher: the network that ``config.teacher`` describes, on the run's device; it is put
                 into eval mode and frozen, and may serve many runs.
             clean_teacher: the one that ``config.clean_teacher`` describes; likewise.
+            ranks: the processes that make the run together, all calling the same methods.
 
         Raises:
             ValueError: if the config needs a teacher and none is given, or a term does not fit the
-                networks.
+                networks, or the images cannot be shared among the ranks.
         """
         if config.needs_teacher and teacher is None:
             raise ValueError("this config learns from a teacher, but no teacher network was given")
@@ -82,7 +92,7 @@ class Distillation:
             )
         torch.set_num_threads(config.hardware.threads)
         torch.manual_seed(config.seed)
-        return cls(config, teacher, clean_teacher)
+        return cls(config, teacher, clean_teacher, ranks)
 
     def _build_terms(self) -> None:
         config, alignments = self.config, self.config.alignments.active()
@@ -107,6 +117,7 @@ class Distillation:
             modules=self.modules,
             threat=config.threat,
             attack=config.attack,
+            ranks=self.ranks,
         )
 
     def _build_optimizer(self) -> None:
@@ -151,13 +162,14 @@ class Distillation:
         """
         torch.set_num_threads(self.config.hardware.threads)
         seed = self.config.seed * 100_003 + self.epoch
-        torch.manual_seed(seed)  # dropout and stochastic depth
+        torch.manual_seed(self.ranks.seed(seed))  # dropout and stochastic depth
         generator = torch.Generator(self.device).manual_seed(seed)
         self._prepare_step()
         networks = Networks(self.student, self.teacher, self.clean_teacher)
-        with computing_in(compute_type(self.hardware), *networks):
+        numbers = compute_type(self.hardware)
+        with computing_in(numbers, *networks), synchronized_batch_norm(self.ranks):
             totals = train_epoch(
-                batches(self.data.train, self.config.data, generator),
+                batches(self.data.train, self.config.data, generator, self.ranks),
                 self.step,
                 networks,
                 optimizer=self.optimizer,
@@ -178,21 +190,15 @@ class Distillation:
         awp, done = self.config.weight_perturbation, self.epoch / self.config.epochs
         self.step.perturbation = awp.strength if awp is not None and done >= awp.start else 0.0
         self.step.progress = (self.epoch + 1) / self.config.epochs
-        self.step.threat = self._training_threat()
-
-    def _training_threat(self) -> ThreatModel:
-        """The threat model of this epoch: its radius grows during ``epsilon_warmup``."""
-        warmup_epochs = self.config.epsilon_warmup * self.config.epochs
-        factor = min(1.0, (self.epoch + 1) / warmup_epochs) if warmup_epochs else 1.0
-        return ThreatModel(
-            norm=self.config.threat.norm, epsilon=factor * self.config.threat.epsilon
-        )
+        self.step.threat = self.config.threat_in(self.epoch + 1)
 
     def _average_epoch(self, average: WeightAverage) -> None:
         average.after_epoch(self.student, self.epoch)
         if isinstance(average.config, StochasticAverage) and average.begun:
             generator = torch.Generator(self.device).manual_seed(self.config.seed)
-            update_bn(batches(self.data.train, self.config.data, generator), average.network)
+            images = batches(self.data.train, self.config.data, generator, self.ranks)
+            with synchronized_batch_norm(self.ranks):
+                update_bn(images, average.network)
 
     def validate(self) -> Metrics:
         """Accuracies on the validation split, in [0, 1]; see ``ValidationConfig``.
@@ -204,7 +210,7 @@ class Distillation:
         self.best.see(self.epoch, metrics["val/robust_accuracy"], self.measured)
         if self.finished and self.best.weights:
             metrics = self._validate(self._best_network())  # a copy, which is not compiled
-        return {
+        report = {
             **metrics,
             "val/best_epoch": float(self.best.epoch),
             "val/best_robust_accuracy": self.best.robust_accuracy,
@@ -213,12 +219,20 @@ class Distillation:
             ),
             **student_costs(self.config, self.student, self.data, self.device),
         }
+        return self.ranks.agreed(report)  # latency is measured
 
     def _validate(self, network: Network) -> Metrics:
         config, split = self.config, self.data.validation
         if not self.finished:
             split = split[: config.validation.images]
-        metrics = validate(network, split, config.threat, config.validation, finished=self.finished)
+        metrics = validate(
+            network,
+            split,
+            config.threat,
+            config.validation,
+            finished=self.finished,
+            ranks=self.ranks,
+        )
         if config.diagnostics.due(finished=self.finished):
             metrics |= diagnose(
                 network,

@@ -8,6 +8,7 @@ from torch import Tensor
 from trainables.attacks import AttackConfig, Objective, attack_from, starting_point
 from trainables.data import Split
 from trainables.models import Network, module_mode
+from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
 
 ObjectiveFactory = Callable[[Network, Tensor], Objective]
@@ -20,11 +21,22 @@ def correct(network: Network, images: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def clean_accuracy(network: Network, split: Split, batch_size: int = 512) -> float:
-    """Share of images that are classified right, in [0, 1]; the network in eval mode."""
+def clean_accuracy(
+    network: Network, split: Split, batch_size: int = 512, ranks: Ranks = ALONE
+) -> float:
+    """Share of images that are classified right, in [0, 1]; the network in eval mode.
+
+    With several ranks ``split`` is this one's part, and the share that of all parts.
+    """
     with module_mode(network, training=False):
         hits = [correct(network, *part).sum() for part in split.chunks(batch_size)]
-    return torch.stack(hits).sum().item() / len(split)
+    return _share(hits, split, ranks)
+
+
+def _share(hits: list[Tensor], split: Split, ranks: Ranks) -> float:
+    hit, count = torch.stack(hits).sum(), torch.full_like(hits[0], len(split))
+    of_all = ranks.total(torch.stack([hit, count])).tolist()
+    return float(of_all[0] / of_all[1])
 
 
 def adversarial_images(  # noqa: PLR0917 - what is attacked, then with what
@@ -36,19 +48,22 @@ def adversarial_images(  # noqa: PLR0917 - what is attacked, then with what
     *,
     seed: int,
     batch_size: int = 512,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """Every image of the split after the attack, in order; the network in eval mode, in float32.
 
     The starts are drawn for the whole split at once, so the result does not depend on
-    ``batch_size`` (other than through the rounding of the network's sums).
+    ``batch_size`` (other than through the rounding of the network's sums). With several ranks only
+    this one's part of the split is attacked, from the same starts.
     """
     generator = torch.Generator(split.device).manual_seed(seed)
-    starts = starting_point(config.start, split.images, threat, generator)
+    own = ranks.own(len(split))
+    starts = starting_point(config.start, split.images, threat, generator)[own]
     with module_mode(network, training=False):
         attacked = [
             attack_from(start, objective(network, labels), images, threat=threat, config=config)
             for (images, labels), start in zip(
-                split.chunks(batch_size), torch.split(starts, batch_size), strict=True
+                split[own].chunks(batch_size), torch.split(starts, batch_size), strict=True
             )
         ]
     return torch.cat(attacked)
@@ -73,9 +88,17 @@ def robust_accuracy(  # noqa: PLR0917 - what is attacked, then with what
 
 @torch.no_grad()
 def accuracy_under(
-    network: Network, split: Split, attacked: Tensor, batch_size: int = 512
+    network: Network,
+    split: Split,
+    attacked: Tensor,
+    batch_size: int = 512,
+    *,
+    ranks: Ranks = ALONE,
 ) -> float:
-    """Share of images that are right both as they are and in the attacked version given."""
+    """Share of images that are right both as they are and in the attacked version given.
+
+    With several ranks ``split`` is this one's part, and the share that of all parts.
+    """
     with module_mode(network, training=False):
         both = [
             (correct(network, images, labels) & correct(network, moved, labels)).sum()
@@ -83,4 +106,4 @@ def accuracy_under(
                 split.chunks(batch_size), torch.split(attacked, batch_size), strict=True
             )
         ]
-    return torch.stack(both).sum().item() / len(split)
+    return _share(both, split, ranks)

@@ -12,6 +12,7 @@ from trainables.attacks import AttackConfig, attack
 from trainables.methods import Batch, Method, View
 from trainables.models import Network, frozen, module_mode
 from trainables.models.taps import in_order
+from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
 from trainables.weight_averaging import WeightAverage
 from trainables.weight_perturbation import worst_weights
@@ -37,6 +38,7 @@ class Step:
         progress: share of the epochs done when this one ends.
         perturbation: length of the weight perturbation (AWP) in this epoch; 0 for none.
         state: the method's scalars, carried from step to step.
+        ranks: the processes over which every batch is spread.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Step:
         progress: float = 1.0,
         perturbation: float = 0.0,
         state: MutableMapping[str, Tensor] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.method, self.alignments, self.modules = method, alignments, modules
         self.threat, self.attack = threat, attack
         self.progress, self.perturbation = progress, perturbation
@@ -70,13 +74,21 @@ class Step:
             clean_teacher=clean_teacher,
             layers=self._layers,
             differentiable=self._differentiable,
+            ranks=self.ranks,
         )
         adversarial = None
         training = self.attack.batch_norm == "train"
         with module_mode(student, training=training), frozen(student):
             objective = self.method.inner(student, teacher, clean, labels)
             if objective is not None:
-                moved = attack(objective, images, self.threat, self.attack, generator=generator)
+                moved = attack(
+                    objective,
+                    images,
+                    self.threat,
+                    self.attack,
+                    generator=generator,
+                    ranks=self.ranks,
+                )
                 adversarial = clean.at(moved)
         return Batch(labels, clean, adversarial, progress=self.progress, state=self.state)
 
@@ -97,7 +109,7 @@ class Step:
             with module_mode(self.modules, training=False):  # nothing is remembered of this pass
                 return torch.stack(list(self.losses(batch.again()).values())).sum()
 
-        return worst_weights(student, loss, self.perturbation)
+        return worst_weights(student, loss, self.perturbation, self.ranks)
 
 
 def train_epoch(
@@ -111,7 +123,10 @@ def train_epoch(
     clip_norm: float | None = None,
     average: WeightAverage | None = None,
 ) -> dict[str, Tensor]:
-    """One epoch of SGD; returns the sum of each loss over the steps, on the device."""
+    """One epoch of SGD; returns the sum of each loss over the steps, on the device.
+
+    With several ranks ``batches`` are this one's parts; losses and weights are the same on all.
+    """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     totals: dict[str, Tensor] = {}
     networks.student.train()
@@ -123,6 +138,7 @@ def train_epoch(
         with step.at_worst_weights(batch, networks.student):
             losses = step.losses(batch)
             sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
+        step.ranks.average(parameter.grad for parameter in parameters)
         if clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
@@ -131,4 +147,4 @@ def train_epoch(
             average.after_step(networks.student)
         for name, loss in losses.items():  # no .item(): it would wait for the device
             totals[name] = totals.get(name, 0) + loss.detach()
-    return totals
+    return {name: step.ranks.mean(total) for name, total in totals.items()}

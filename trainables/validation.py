@@ -11,6 +11,7 @@ from trainables.diagnostics import variance_gap
 from trainables.evaluation import accuracy_under, adversarial_images, clean_accuracy
 from trainables.frozen import Frozen
 from trainables.models import Network
+from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
 
 Metrics = dict[str, float]
@@ -84,6 +85,7 @@ def validate(
     config: ValidationConfig,
     *,
     finished: bool,
+    ranks: Ranks = ALONE,
 ) -> Metrics:
     """Accuracies in [0, 1] and what may be wrong with them.
 
@@ -93,6 +95,7 @@ def validate(
         threat: norm and radius of the attack.
         config: its strength.
         finished: whether this is the last time, when the costlier attacks run, too.
+        ranks: processes that share the work, but for APGD, whose randomness a part would change.
 
     Returns:
         ``val/clean_accuracy``, ``val/robust_accuracy`` (margin PGD), ``val/variance_gap``
@@ -103,19 +106,28 @@ def validate(
     size, cross_entropy = config.batch_size, config.cross_entropy_too(finished=finished)
     attacked = {
         objective: adversarial_images(
-            network, split, objective, threat, config.attack, seed=VALIDATION_SEED, batch_size=size
+            network,
+            split,
+            objective,
+            threat,
+            config.attack,
+            seed=VALIDATION_SEED,
+            batch_size=size,
+            ranks=ranks,
         )
         for objective in (margin_objective, cross_entropy_objective)[: 1 + cross_entropy]
     }
-    robust = accuracy_under(network, split, attacked[margin_objective], size)
+    own, moved = split[ranks.own(len(split))], attacked[margin_objective]
+    robust = accuracy_under(network, own, moved, size, ranks=ranks)
     metrics = {
-        "val/clean_accuracy": clean_accuracy(network, split, size),
+        "val/clean_accuracy": clean_accuracy(network, own, size, ranks),
         "val/robust_accuracy": robust,
-        "val/variance_gap": variance_gap(network, split.images, attacked[margin_objective]),
+        "val/variance_gap": variance_gap(network, own.images, moved, ranks),
         "val/count": float(len(split)),
     }
     if cross_entropy:
-        weaker = accuracy_under(network, split, attacked[cross_entropy_objective], size)
+        attacked_otherwise = attacked[cross_entropy_objective]
+        weaker = accuracy_under(network, own, attacked_otherwise, size, ranks=ranks)
         metrics[f"val/pgd{config.attack.steps}_accuracy"] = weaker
         metrics["val/masking_alarm"] = float(weaker - robust > config.masking_alarm)
     if finished and config.apgd_images:

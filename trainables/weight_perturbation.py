@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainables.frozen import Frozen
 from trainables.models import untracked
+from trainables.ranks import ALONE, Ranks
 
 
 class WeightPerturbationConfig(Frozen):
@@ -28,7 +29,7 @@ class WeightPerturbationConfig(Frozen):
 
 @contextmanager
 def worst_weights(
-    student: nn.Module, loss: Callable[[], Tensor], strength: float
+    student: nn.Module, loss: Callable[[], Tensor], strength: float, ranks: Ranks = ALONE
 ) -> Iterator[None]:
     r"""Inside, each weight matrix stands at the worst point nearby; afterwards where it was.
 
@@ -41,10 +42,12 @@ def worst_weights(
         student: whose weights move.
         loss: the loss to make worse, as a function without arguments; called once.
         strength: gamma.
+        ranks: the processes over whose images the loss is a mean.
     """
     weights = [p for p in student.parameters() if p.dim() > 1 and p.requires_grad]
     with untracked(student):
         gradients = torch.autograd.grad(loss(), weights, allow_unused=True)
+    ranks.average(gradients)
     before = [weight.detach().clone() for weight in weights]
     with torch.no_grad():
         for weight, gradient in zip(weights, gradients, strict=True):

@@ -223,3 +223,26 @@ def test_finite_differences_are_taken_in_float32_where_training_is_in_half_preci
         InputGradientAlignment(mode="finite_difference").loss(material, NO_MODULES)
 
     assert seen == [torch.float32, torch.float32]  # the pass of the loss taps features
+
+
+@pytest.mark.parametrize("mode", ["exact", "finite_difference"])
+def test_in_eval_mode_a_later_pass_in_train_mode_does_not_change_the_gradient(
+    mode, batch, network, teacher
+):
+    student, term = network().train(), InputGradientAlignment(batch_norm="eval", mode=mode)
+    parameters = list(student.parameters())
+
+    expected = torch.autograd.grad(
+        term.loss(batch(student, teacher), NO_MODULES), parameters, allow_unused=True
+    )
+    loss = term.loss(batch(student, teacher), NO_MODULES)
+    student(batch(student, teacher).clean.images)
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    assert student.model.stem[1].num_batches_tracked == 1
+    torch.testing.assert_close(
+        [gradient for gradient in gradients if gradient is not None],
+        [gradient for gradient in expected if gradient is not None],
+        rtol=0,
+        atol=0,
+    )

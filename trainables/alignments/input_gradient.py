@@ -14,8 +14,10 @@ from trainables.models.network import (
     at_least_float32,
     computing_in,
     module_mode,
+    statistics_of_now,
     untracked,
 )
+from trainables.ranks import Ranks
 
 Distance = Literal["l2", "l2_squared", "cosine"]
 
@@ -90,10 +92,11 @@ class InputGradientAlignment(Alignment):
     def _gap(self, view: View, labels: Tensor) -> Tensor:
         teacher = view.teacher_gradient(labels)
         if self.mode == "exact":
-            return self._distance(self._student_gradient(view, labels, exact=True), teacher)
+            student = self._student_gradient(view, labels, exact=True)
+            return self._distance(student, teacher, view.ranks)
         return self._finite_difference(view, labels, teacher)
 
-    def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def _distance(self, student: Tensor, teacher: Tensor, ranks: Ranks) -> Tensor:
         student, teacher = student.flatten(1), teacher.flatten(1)
         if self.distance == "cosine":
             cosines: Tensor = F.cosine_similarity(student, teacher)
@@ -102,8 +105,8 @@ class InputGradientAlignment(Alignment):
             return (student - teacher).square().sum(dim=1).mean()
         norms: Tensor = torch.linalg.vector_norm(student - teacher, dim=1)
         if self.scale == "shao2021":
-            whole_batch: Tensor = torch.linalg.vector_norm(norms)
-            return whole_batch / len(student) ** 2
+            whole_batch: Tensor = torch.linalg.vector_norm(ranks.gathered(norms))
+            return whole_batch / (ranks.count * len(student)) ** 2
         return norms.mean()
 
     def _student_gradient(self, view: View, labels: Tensor, *, exact: bool) -> Tensor:
@@ -111,8 +114,9 @@ class InputGradientAlignment(Alignment):
             images, logits = view.images, view.student.logits
         else:
             images = view.images.detach().requires_grad_()
-            with module_mode(view.student_network, training=False):
-                logits = at_least_float32(view.student_network(images))
+            network = view.student_network
+            with module_mode(network, training=False), statistics_of_now(network):
+                logits = at_least_float32(network(images))
         losses = F.cross_entropy(logits, labels, reduction="sum")
         gradient: Tensor
         (gradient,) = torch.autograd.grad(losses, images, create_graph=exact, retain_graph=True)
@@ -131,9 +135,9 @@ class InputGradientAlignment(Alignment):
         """
         student = self._student_gradient(view, labels, exact=False).detach().requires_grad_()
         with torch.enable_grad():
-            distance = self._distance(student, teacher)
+            distance = self._distance(student, teacher, view.ranks)
         (direction,) = torch.autograd.grad(distance, student)
-        longest = torch.linalg.vector_norm(direction.flatten(1), dim=1).max()
+        longest = view.ranks.largest(torch.linalg.vector_norm(direction.flatten(1), dim=1).max())
         move = self.step * direction / longest.clamp_min(torch.finfo(direction.dtype).tiny)
         ahead, behind = (
             self._loss_at(view, view.images.detach() + sign * move, labels) for sign in (1, -1)
@@ -145,7 +149,8 @@ class InputGradientAlignment(Alignment):
     def _loss_at(self, view: View, images: Tensor, labels: Tensor) -> Tensor:
         network = view.student_network
         training = network.training and self.batch_norm == "train"
+        steady = untracked(network) if training else statistics_of_now(network)
         whole = computing_in(None, network)  # a difference of near passes loses half its bits
-        with module_mode(network, training=training), untracked(network), whole:
+        with module_mode(network, training=training), steady, whole:
             loss: Tensor = F.cross_entropy(network(images), labels, reduction="sum")
         return loss

@@ -13,6 +13,7 @@ from trainables.alignments.second_moment import Axis, Pool, RunningMoment, secon
 from trainables.methods.batch import Batch, View
 from trainables.models.network import Output
 from trainables.models.taps import Tap
+from trainables.ranks import Ranks
 
 TappedLayer = Annotated[int, Field(lt=0)] | str
 Source = Literal["features", "logits", "probabilities"]
@@ -139,12 +140,14 @@ class MomentAlignment(Alignment, ABC):
         moments = []
         with torch.autocast(view.images.device.type, enabled=False):  # moments lose half precision
             for who, output in outputs.items():
-                moment = self._moment(output, place, modules, who)
+                moment = self._moment(output, place, modules, who, ranks=view.ranks)
                 running = f"{who}{_key(place)}_{domain}"
                 moments.append(modules[running](moment) if running in modules else moment)
             return self._gap(*moments)
 
-    def _moment(self, output: Output, place: Tap, modules: nn.ModuleDict, who: str) -> Tensor:
+    def _moment(
+        self, output: Output, place: Tap, modules: nn.ModuleDict, who: str, *, ranks: Ranks
+    ) -> Tensor:
         values = self._values(output, place)
         if f"projection{_key(place)}" in modules:
             projection = modules[f"projection{_key(place)}"]
@@ -157,6 +160,7 @@ class MomentAlignment(Alignment, ABC):
             centered=self.centered,
             unbiased=self.unbiased,
             unit_rows=self.unit_rows,
+            ranks=ranks,
         )
 
     def _values(self, output: Output, place: Tap) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.ranks import ALONE, Ranks
+
 Axis = Literal["channel", "sample", "position"]
 Pool = Literal["average", "spatial"]
 
@@ -18,6 +20,7 @@ def second_moment(
     centered: bool,
     unbiased: bool = False,
     unit_rows: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     r"""Channel moment :math:`X^T X / n`, sample or position moment :math:`X X^T / d`.
 
@@ -30,6 +33,8 @@ def second_moment(
             position axis) first, in the features' precision (``E[xx] - E[x]E[x]`` loses it).
         unbiased: divide by n - 1 instead of n (channel axis).
         unit_rows: scale every sample's vector to length 1 before anything else.
+        ranks: the processes over which the batch is spread; sums go over all of them, and every
+            one gets the moment of the whole batch.
 
     Returns:
         ``(channels, channels)``, divided by the number of samples; ``(batch, batch)``, divided by
@@ -39,11 +44,16 @@ def second_moment(
     samples = _samples(features, axis, pool)
     if unit_rows:
         samples = F.normalize(samples, dim=-1)
+    if axis == "sample":
+        samples = ranks.gathered(samples)
     if centered:
-        samples = samples - samples.mean(dim=-2, keepdim=True)
+        mean = samples.mean(dim=-2, keepdim=True)
+        samples = samples - (ranks.mean(mean) if axis == "channel" else mean)
     if axis == "channel":
-        return samples.T @ samples / (len(samples) - unbiased)
-    return samples @ samples.mT / samples.shape[-1]
+        count = ranks.count * len(samples) - unbiased
+        return ranks.total(samples.T @ samples) / count
+    moment = samples @ samples.mT / samples.shape[-1]
+    return ranks.gathered(moment) if axis == "position" else moment
 
 
 def _samples(features: Tensor, axis: Axis, pool: Pool) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from trainables.data.augmentation import augment
 from trainables.data.sizes import check_batch_size
+from trainables.ranks import ALONE, Ranks
 from trainables.splits import Rows, TrainingSet
 
 if TYPE_CHECKING:
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 
 
 def batches(
-    train: TrainingSet, config: "DataConfig", generator: torch.Generator
+    train: TrainingSet, config: "DataConfig", generator: torch.Generator, ranks: Ranks = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of shuffled, augmented batches; the last partial batch is dropped.
 
     With extra images, every batch has the share of them that the config says, and the epoch as
-    many batches as without.
+    many batches as without. With several ranks, a batch is this rank's part of it: the images and
+    the augmentation that one process would have in these places.
 
     Raises:
         ValueError: if a batch is larger than the training set, or an image cannot be read.
     """
-    for images, labels in train.epoch(_steps(train, config, generator)):
-        yield augment(images, config, generator), labels
+    steps = (_own(rows, ranks) for rows in _steps(train, config, generator))
+    for images, labels in train.epoch(steps):
+        yield ranks.as_whole(lambda whole: augment(whole, config, generator), images), labels
 
 
 def num_batches(train: TrainingSet, config: "DataConfig") -> int:
@@ -52,6 +55,16 @@ def _steps(train: TrainingSet, config: "DataConfig", generator: torch.Generator)
         return (Rows(rows) for rows in originals)
     extras = torch.split(_often(train.num_extra, count * num_extra, generator), num_extra)
     return (Rows(*rows) for rows in zip(originals, extras, strict=True))
+
+
+def _own(rows: Rows, ranks: Ranks) -> Rows:
+    """Of a batch of original images, then extra ones, the rows in this rank's places."""
+    if rows.extra is None:
+        return Rows(rows.images[ranks.own(len(rows.images))])
+    num_original = len(rows.images)
+    places = ranks.own(num_original + len(rows.extra))
+    first, last = (max(0, place - num_original) for place in (places.start, places.stop))
+    return Rows(rows.images[places], rows.extra[first:last])
 
 
 def _permutation(count: int, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trainables.diagnostics.moments import StreamedMoments, stream_moments
 from trainables.models import Network
+from trainables.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,13 @@ class Gaps:
 
 
 def gaps(
-    network: Network, clean: Tensor, adversarial: Tensor, *, layer: int = -1, batch_size: int = 512
+    network: Network,
+    clean: Tensor,
+    adversarial: Tensor,
+    *,
+    layer: int = -1,
+    batch_size: int = 512,
+    ranks: Ranks = ALONE,
 ) -> Gaps:
     """Compare pooled features of clean and attacked images.
 
@@ -53,6 +60,7 @@ def gaps(
         adversarial: the same images after an attack.
         layer: feature map, counted from the end.
         batch_size: images per pass; the result does not depend on it.
+        ranks: the processes over which the images are spread; these are this one's.
 
     Raises:
         ValueError: if there are fewer than two images, which have no variance.
@@ -63,7 +71,7 @@ def gaps(
             f"{tuple(clean.shape)} and {tuple(adversarial.shape)}"
         )
     before, after = (
-        stream_moments(network, torch.split(images, batch_size), layer)
+        stream_moments(network, torch.split(images, batch_size), layer).over(ranks)
         for images in (clean, adversarial)
     )
     return compare(before, after)
@@ -102,10 +110,12 @@ def feature_variance(network: Network, images: Tensor, batch_size: int = 512) ->
     return float(moments.covariance.trace())
 
 
-def variance_gap(network: Network, clean: Tensor, adversarial: Tensor) -> float:
+def variance_gap(
+    network: Network, clean: Tensor, adversarial: Tensor, ranks: Ranks = ALONE
+) -> float:
     """Variance of adversarial features minus that of clean ones, relative to the latter.
 
     Dong et al., ECCV 2024. The paper's quantity is the plain difference; dividing by the clean
     variance makes architectures comparable.
     """
-    return gaps(network, clean, adversarial).relative_variance
+    return gaps(network, clean, adversarial, ranks=ranks).relative_variance

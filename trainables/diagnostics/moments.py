@@ -1,11 +1,13 @@
 """Moments of features over a whole split, streamed in float64."""
 
 from collections.abc import Iterable
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from trainables.models import Network, module_mode
+from trainables.ranks import Ranks
 
 
 class StreamedMoments:
@@ -33,6 +35,16 @@ class StreamedMoments:
         self._scatter = self._scatter + scatter + weight * torch.outer(shift, shift)
         self._mean = self._mean + shift * len(part) / total
         self.count = total
+
+    def over(self, ranks: Ranks) -> Self:
+        """The same of the vectors of all ranks."""
+        whole = type(self)()
+        count = ranks.total(torch.tensor(self.count, device=self._mean.device))
+        whole.count = int(count.item())
+        whole._mean = ranks.total(self.count * self._mean) / whole.count
+        shift = self._mean - whole._mean
+        whole._scatter = ranks.total(self._scatter + self.count * torch.outer(shift, shift))
+        return whole
 
     @property
     def mean(self) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from trainables.models.network import Network, Output
 from trainables.models.taps import Tap
+from trainables.ranks import ALONE, Ranks
 
 
 class View:
@@ -24,6 +25,7 @@ class View:
         clean_teacher: a second teacher, trained without attack; likewise.
         layers: feature maps to tap in both, counted from the end or by name, or pairs of them.
         differentiable: whether input gradients will be asked for.
+        ranks: the processes over which the batch is spread; these images are this one's.
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class View:
         clean_teacher: Network | None = None,
         layers: tuple[Tap, ...] = (),
         differentiable: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.images = images.detach().requires_grad_(differentiable)
         self._student, self._teacher, self._clean_teacher = student, teacher, clean_teacher
         self._layers, self._differentiable = layers, differentiable
@@ -49,6 +53,7 @@ class View:
             clean_teacher=self._clean_teacher,
             layers=self._layers,
             differentiable=self._differentiable,
+            ranks=self.ranks,
         )
 
     @property

@@ -76,7 +76,8 @@ class MultiTeacherDistillation(Method):
         )
         state = batch.state or self.initial_state()
         weight = state["clean_weight"].to(clean.device)
-        batch.state.update(self._balanced(state, adversarial.detach(), clean.detach(), batch))
+        of_batch = view.ranks.mean(torch.stack([adversarial.detach(), clean.detach()]))
+        batch.state.update(self._balanced(state, of_batch[0], of_batch[1], batch))
         return self.scale * ((1 - weight) * adversarial + weight * clean)
 
     def _balanced(

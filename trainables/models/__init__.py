@@ -15,6 +15,7 @@ from trainables.models.network import Output as Output
 from trainables.models.network import computing_in as computing_in
 from trainables.models.network import frozen as frozen
 from trainables.models.network import module_mode as module_mode
+from trainables.models.network import statistics_of_now as statistics_of_now
 from trainables.models.network import untracked as untracked
 from trainables.models.pretrained import check_pretrained as check_pretrained
 from trainables.models.taps import Layer as Layer

@@ -150,6 +150,28 @@ def untracked(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def statistics_of_now(network: nn.Module) -> Iterator[None]:
+    """Let passes inside keep the running statistics of BatchNorm as they are now.
+
+    PyTorch's layer remembers its buffers for the backward pass, but not that later passes in train
+    mode change them: the gradient of a pass in eval mode would then be that of other statistics.
+    """
+    before = [
+        (module, name, getattr(module, name))
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.running_mean is not None
+        for name in ("running_mean", "running_var")
+    ]
+    try:
+        for module, name, statistics in before:
+            setattr(module, name, statistics.clone())
+        yield
+    finally:
+        for module, name, statistics in before:
+            setattr(module, name, statistics)
+
+
+@contextmanager
 def computing_in(dtype: torch.dtype | None, *networks: nn.Module | None) -> Iterator[None]:
     """Let the passes inside be autocast to ``dtype`` (None: not at all); weights stay as they are.
 

@@ -3,6 +3,7 @@ import torch
 
 from trainables.data import DataConfig, Split, batches, num_batches
 from trainables.data.resident import WithExtra
+from trainables.ranks import Ranks
 
 
 def test_an_epoch_shows_every_image_once_and_drops_the_partial_batch():
@@ -87,3 +88,20 @@ def test_no_image_of_the_training_set_comes_twice_in_an_epoch_with_extra_images(
 
     original = [label for _, labels in seen for label in labels.tolist() if label < 100]
     assert len(original) == len(set(original)) == 4
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("ratio", [0.25, 0.75])
+def test_the_parts_of_all_ranks_put_together_are_the_batches_of_one_process(mixed, ratio, count):
+    config = with_ratio(ratio, 4)
+
+    whole = list(batches(mixed, config, torch.Generator().manual_seed(1)))
+    parts = [
+        list(batches(mixed, config, torch.Generator().manual_seed(1), Ranks(rank, count)))
+        for rank in range(count)
+    ]
+
+    assert [len(labels) for _, labels in parts[0]] == [4 // count] * len(whole)
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert torch.equal(batch[0], torch.cat([images for images, _ in shares]))
+        assert torch.equal(batch[1], torch.cat([labels for _, labels in shares]))

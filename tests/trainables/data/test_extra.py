@@ -8,6 +8,7 @@ import torch
 from trainables.data import DataConfig, batches, load_data
 from trainables.data.config import ExtraConfig
 from trainables.data.extra import open_extra
+from trainables.ranks import Ranks
 
 SHAPE, CLASSES = (3, 4, 5), 10
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 3), dtype=np.uint8)
@@ -113,6 +114,10 @@ def test_mixed_batches_are_the_same_on_the_device_and_streamed(small, changed, c
         list(batches(data.train, config, torch.Generator().manual_seed(0)))
         for data in (kept, streamed)
     )
+    parts = [
+        list(batches(streamed.train, config, torch.Generator().manual_seed(0), Ranks(rank, 2)))
+        for rank in (0, 1)  # the first has no extra image, the second nothing else
+    ]
 
     assert len(kept.train) == len(streamed.train) == len(plain.train)
     assert kept.train.num_extra == streamed.train.num_extra == 50
@@ -122,6 +127,9 @@ def test_mixed_batches_are_the_same_on_the_device_and_streamed(small, changed, c
     for (images_1, labels_1), (images_2, labels_2) in zip(one, other, strict=True):
         assert torch.equal(images_1, images_2)
         assert torch.equal(labels_1, labels_2)
+    for (images, labels), *shares in zip(one, *parts, strict=True):
+        assert torch.equal(images, torch.cat([part for part, _ in shares]))
+        assert torch.equal(labels, torch.cat([part for _, part in shares]))
 
 
 def test_an_array_that_says_it_is_longer_than_it_is_is_refused(tmp_path):
