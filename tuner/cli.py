@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cluster_verbs import doctor, logs, stop, submit
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, console
@@ -165,6 +166,10 @@ def train(
 app.command()(evaluate)
 app.command()(diagnose)
 app.command("teachers")(list_teachers)
+app.command()(doctor)
+app.command()(submit)
+app.command()(logs)
+app.command()(stop)
 
 
 @app.command()
