@@ -1,4 +1,7 @@
-"""The verbs around clusters: look before, hand over, read along, stop; heavy imports inside them."""
+"""The verbs around clusters: look before, hand over, read along, stop.
+
+Heavy imports live inside them.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +16,7 @@ Address = Annotated[
 
 
 def doctor(
+    *,
     address: Address = None,
     study: Annotated[
         str | None, typer.Option(help="A study's directory, a study file, or a shipped study.")
@@ -50,6 +54,7 @@ def submit(
     address: Annotated[
         str, typer.Option(help="The head's job server, http://HOST:8265.", envvar="RAY_ADDRESS")
     ],
+    *,
     directory: Annotated[
         Path | None,
         typer.Option(help="Where the study lives, seen by all nodes; default: runs/<name>."),

@@ -1,11 +1,11 @@
 """The doctor's way to every node of a Ray cluster."""
 
+import logging
 import os
+import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import ray
@@ -16,6 +16,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tuner import doctor_probe
 from tuner.doctor_facts import Facts, Finding, Need
 
+CONNECT_PATIENCE = 60.0
+"""Seconds for a cluster to take us."""
+TRY = """
+import sys, ray
+try:
+    ray.init(address=sys.argv[1], logging_level=50, log_to_driver=False)
+except Exception as error:
+    sys.exit(print(" ".join(str(error).split())) or 1)
+"""
 PATIENCE = 120.0
 """Seconds for a node to start a process, import PyTorch and answer."""
 ROUNDS = 5
@@ -36,45 +45,42 @@ def connect(address: str | None) -> None:
     Raises:
         ConnectionError: if none answers there, or it does not take us; one sentence.
     """
-    with said_on_stderr() as said:
-        try:
-            ray.init(address=address or "local", logging_level="ERROR", log_to_driver=False)
-        except Exception as error:  # Ray, gRPC and the file system raise their own
-            first = " ".join(str(error).split()).partition(". ")[0][:300]
-            if "InvalidAuthToken" in said():
-                first = "it asks for a token, and ours is missing or another one"
-            raise ConnectionError(f"no Ray cluster takes us at {address}: {first}") from error
+    if address is not None and (reason := refusal(address)):
+        raise ConnectionError(f"no Ray cluster takes us at {address}: {reason}")
+    ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False)
 
 
-@contextmanager
-def said_on_stderr() -> Iterator[Callable[[], str]]:
-    """Keep what Ray's own code writes to stderr, a line a second, from the screen.
+def refusal(address: str) -> str:
+    """Why a cluster cannot be joined; an empty string if it can.
 
-    Yields:
-        A function of what was written so far.
+    Tried in another process: Ray waits for ever for a head that is half dead, and deaf to signals.
     """
-    with tempfile.TemporaryFile("w+", errors="replace") as kept:
-
-        def said() -> str:
-            kept.seek(0)
-            return kept.read()
-
-        sys.stderr.flush()
-        before = os.dup(2)
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield said
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
+    environment = {**os.environ, "RAY_BACKEND_LOG_LEVEL": "warning"}
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", TRY, address],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=CONNECT_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it does not answer within {CONNECT_PATIENCE:g} s"
+    if tried.returncode == 0:
+        return ""
+    if "InvalidAuthToken" in tried.stderr:
+        return "it asks for a token, and ours is missing or another one"
+    said = tried.stdout.strip().partition(". ")[0]
+    return said[:300] or f"Ray ended with code {tried.returncode}"
 
 
 def nodes(question: Question) -> tuple[list[Facts], list[Finding]]:
     """What every living node says of itself, and a finding for each that says nothing."""
-    cloudpickle.register_pickle_by_value(doctor_probe)
-    actor = ray.remote(num_cpus=0)(doctor_probe.Probe)
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    probes = [actor.options(scheduling_strategy=on(node)).remote() for node in alive]
+    cloudpickle.register_pickle_by_value(doctor_probe)  # type: ignore[no-untyped-call]
+    actor: Any = ray.remote(num_cpus=0)(doctor_probe.Probe)
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    probes: list[Any] = [actor.options(scheduling_strategy=on(node)).remote() for node in alive]
     answers = [probe.look.remote(*question) for probe in probes]
     facts, silent = [], []
     deadline = time.monotonic() + PATIENCE

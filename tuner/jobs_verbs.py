@@ -1,7 +1,5 @@
 """What the verbs submit, logs and stop do."""
 
-from pathlib import Path
-
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
