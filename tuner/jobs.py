@@ -55,7 +55,7 @@ def client_of(address: str) -> "JobSubmissionClient":
 
     try:
         return JobSubmissionClient(address)
-    except (RuntimeError, ConnectionError) as error:
+    except Exception as error:  # Ray and requests raise their own, one per thing that goes wrong
         first = " ".join(str(error).split()).partition(". ")[0].rstrip(".")[:200]
         raise ConnectionError(
             f"no Ray job server takes us at {address} ({first}); give the address of the head's "
