@@ -52,7 +52,10 @@ StudyDir = Annotated[Path, typer.Argument(help="A study's directory, runs/<name>
 def submit(
     study: Annotated[str, typer.Argument(help="A study file, or a shipped study.")],
     address: Annotated[
-        str, typer.Option(help="The head's job server, http://HOST:8265.", envvar="RAY_ADDRESS")
+        str,
+        typer.Option(
+            help="The head's job server, http://HOST:8265.", envvar="RAY_API_SERVER_ADDRESS"
+        ),
     ],
     *,
     directory: Annotated[

@@ -14,6 +14,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuner import doctor_probe
+from tuner.doctor_checks import SHARED_MEMORY
 from tuner.doctor_facts import Facts, Finding, Need
 
 CONNECT_PATIENCE = 60.0
@@ -47,7 +48,13 @@ def connect(address: str | None) -> None:
     """
     if address is not None and (reason := refusal(address)):
         raise ConnectionError(f"no Ray cluster takes us at {address}: {reason}")
-    ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False)
+    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": SHARED_MEMORY}
+    ray.init(
+        address=address or "local",
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+        **({} if address else own),
+    )
 
 
 def refusal(address: str) -> str:
