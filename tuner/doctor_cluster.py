@@ -164,8 +164,10 @@ def places(machines: Sequence[Facts], need: Need) -> Finding:
     resources, fit = need.resources, sum(machine.places(need.resources) for machine in machines)
     cpus = sum(machine.ray_cpus or 0 for machine in machines)
     gpus = sum(machine.ray_gpus or 0 for machine in machines)
-    asked = f"{resources.cpus:g} cores and {resources.gpus:g} GPUs"
-    there = f"{len(machines)} nodes lend {cpus:g} cores and {gpus:g} GPUs"
+    asked = f"{counted(resources.cpus, 'core')} and {counted(resources.gpus, 'GPU')}"
+    there = (
+        f"{counted(cpus, 'core')} and {counted(gpus, 'GPU')} on {counted(len(machines), 'node')}"
+    )
     if not fit:
         return Finding(
             "resources",
@@ -175,3 +177,8 @@ def places(machines: Sequence[Facts], need: Need) -> Finding:
     at_once = min(fit, resources.max_concurrent)
     limit = " (resources.max_concurrent)" if at_once < fit else ""
     return Finding("resources", f"{there}; trials of {asked} at once: {at_once}{limit}")
+
+
+def counted(number: float, thing: str) -> str:
+    """``1 core``, ``0.5 GPUs``."""
+    return f"{number:g} {thing}{'' if number == 1 else 's'}"

@@ -4,6 +4,7 @@ Which job a study was handed over as is noted beside its directory, in ``.jobs/<
 """
 
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +54,8 @@ def client_of(address: str) -> "JobSubmissionClient":
     """
     from ray.job_submission import JobSubmissionClient
 
+    for chatty in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         return JobSubmissionClient(address)
     except Exception as error:  # Ray and requests raise their own, one per thing that goes wrong
