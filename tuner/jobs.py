@@ -83,11 +83,11 @@ def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, pytho
     client = client_of(address)
     _refuse_a_second(client, directory)
     place = directory.path.resolve()
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with packed(study) as folder:
         job = client.submit_job(
-            entrypoint=entrypoint(python, place),
-            submission_id=f"{study.name}-{now}",
+            entrypoint=entrypoint(python, place, note_of(directory).parent / name),
+            submission_id=name,
             runtime_env={"working_dir": str(folder), "env_vars": _environment()},
             metadata={"tuner.study": study.name, DIRECTORY: str(place)},
         )

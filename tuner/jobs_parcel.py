@@ -17,10 +17,19 @@ from tuner.study import StudyConfig
 FILE = "study.yaml"
 
 
-def entrypoint(python: str, directory: Path) -> str:
-    """The driver's command line on the cluster, for a shell."""
+def entrypoint(python: str, directory: Path, desk: Path) -> str:
+    """The driver's command line on the cluster, for a shell in the folder that travelled.
+
+    Args:
+        python: the interpreter.
+        directory: of the study.
+        desk: where the driver works, a copy of that folder: Ray removes its own as soon as the
+            driver leaves the cluster, before it has written its results.
+    """
     words = [python, "-m", "tuner", "run", FILE, "--directory", str(directory), "--address", "auto"]
-    return shlex.join(words)
+    quoted = shlex.quote(str(desk))
+    copy = f"mkdir -p {quoted} && cp -r . {quoted} && cd {quoted}"
+    return f"{copy} && exec {shlex.join(words)}"
 
 
 @contextmanager

@@ -95,7 +95,8 @@ def test_a_study_is_handed_over_under_its_name(tuner, server, tmp_path):
     assert job.startswith("small-")
     assert asked["metadata"]["tuner.study"] == "small"
     assert yaml.safe_load(files["study.yaml"])["trials"] == 7
-    assert asked["entrypoint"] == (
+    assert asked["entrypoint"].endswith(
+        f"&& cd {tmp_path}/runs/.jobs/{job} && exec "
         f"python -m tuner run study.yaml --directory {tmp_path}/runs/small --address auto"
     )
     assert asked["runtime_env"]["env_vars"]["RAY_JOB_STOP_SIGNAL"] == "SIGINT"
@@ -313,9 +314,20 @@ def test_a_search_space_of_ones_own_travels_along(tmp_path, monkeypatch):
     assert own_module(StudyConfig.model_validate(SMALL)) is None
 
 
-def test_names_with_blanks_reach_the_driver_whole():
-    command = entrypoint("my python", Path("/shared/my runs/small"))
+def test_a_driver_works_in_a_copy_of_what_travelled(tmp_path):
+    parcel, desk = tmp_path / "parcel", tmp_path / "my runs" / ".jobs" / "small-1"
+    parcel.mkdir()
+    (parcel / "study.yaml").touch()
+    python = tmp_path / "my python"
+    python.write_text("#!/bin/sh\nrm -r ../../../parcel; pwd; ls; printf '%s|' \"$@\"\n")
+    python.chmod(0o755)
 
-    assert command == (
-        "'my python' -m tuner run study.yaml --directory '/shared/my runs/small' --address auto"
+    command = entrypoint(str(python), tmp_path / "my runs" / "small", desk)
+    result = subprocess.run(
+        command, shell=True, cwd=parcel, capture_output=True, text=True, check=True
     )
+
+    place, listed, words = result.stdout.splitlines()
+    assert (place, listed) == (str(desk), "study.yaml")
+    directory = f"{tmp_path}/my runs/small"
+    assert words == f"-m|tuner|run|study.yaml|--directory|{directory}|--address|auto|"
