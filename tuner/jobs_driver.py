@@ -2,6 +2,8 @@
 
 import fcntl
 import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -46,18 +48,27 @@ def stop_driver(directory: StudyDirectory, *, patience: float) -> str:
     """
     driver = _local(directory)
     for sent, seconds in ((signal.SIGINT, patience), (signal.SIGTERM, LAST_PATIENCE)):
-        try:
+        with suppress(psutil.NoSuchProcess):
             driver.send_signal(sent)
-            driver.wait(seconds)
-        except psutil.NoSuchProcess:
+        if _ends(driver, seconds):
             return sent.name
-        except psutil.TimeoutExpired:
-            continue
-        return sent.name
     raise TimeoutError(
         f"process {driver.pid} of study {directory.path} has not ended {patience:g} s after SIGINT "
         f"and {LAST_PATIENCE:g} s after SIGTERM; kill -9 {driver.pid} loses nothing that is stored"
     )
+
+
+def _ends(process: psutil.Process, seconds: float) -> bool:
+    """Whether it does within so many seconds; one whose parent has not looked yet has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _local(directory: StudyDirectory) -> psutil.Process:

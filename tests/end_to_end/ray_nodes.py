@@ -58,8 +58,9 @@ class Nodes:
         token.write_text(secrets.token_hex(32))
         head = ["--head", "--port", self.port, "--dashboard-port", self.jobs_port]
         self._start("head", *head, "--temp-dir", self.folder)
-        self._wait(self.jobs + "/api/version")
+        self._wait(self.answers)
         self._start("node", "--address", self.address)
+        self._wait(lambda: "Ray runtime started" in (self.folder / "node.log").read_text())
 
     def _start(self, name, *arguments):
         command = [*RAY, "start", "--block", "--num-cpus", "1", *map(str, arguments)]
@@ -73,16 +74,22 @@ class Nodes:
                 )
             )
 
-    def _wait(self, url):
+    def _wait(self, ready):
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and self.processes[0].poll() is None:
-            try:
-                urllib.request.urlopen(url, timeout=2)
-            except urllib.error.HTTPError:
-                return  # it answers that a token is missing
-            except OSError:
-                time.sleep(0.2)
-        raise TimeoutError((self.folder / "head.log").read_text())
+        while time.monotonic() < deadline and all(p.poll() is None for p in self.processes):
+            if ready():
+                return
+            time.sleep(0.2)
+        raise TimeoutError("".join(log.read_text() for log in self.folder.glob("*.log")))
+
+    def answers(self):
+        try:
+            urllib.request.urlopen(self.jobs + "/api/version", timeout=2)
+        except urllib.error.HTTPError:
+            return True  # it answers that a token is missing
+        except OSError:
+            return False
+        return True
 
     def stop(self):
         for process in reversed(self.processes):

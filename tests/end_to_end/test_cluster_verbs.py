@@ -15,7 +15,8 @@ from tuner.records import TrialState
 
 pytestmark = pytest.mark.end_to_end
 
-TRIALS = 4
+TRIALS, FEWER = 400, 4
+"""More than are done before somebody stops the study; what it is finished with."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_the_doctor_finds_a_healthy_cluster(cluster, study):
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
     assert "!!" not in result.stdout
-    assert "2 nodes lend 2 cores and 0 GPUs" in result.stdout
+    assert "2 cores and 0 GPUs on 2 nodes; trials of 1 core and 0 GPUs at once: 2" in result.stdout
     assert "is the same folder for all 3, and all write there" in result.stdout
     assert "only who has the token may use the cluster" in result.stdout
     assert sorted(path.name for path in study.iterdir()) == ["study.yaml"]
@@ -81,18 +82,20 @@ def test_a_study_is_handed_over_stopped_and_finished(cluster, study):
     refused = cluster.tuner(study, *hand_over)
     stopped = cluster.tuner(study, "stop", "runs/small")
     ended = [record.state for record in records(study)]
-    again = cluster.tuner(study, "submit", "runs/small/study.yaml", "--address", cluster.jobs)
+    again = cluster.tuner(
+        study, *("submit", "runs/small/study.yaml", "--address", cluster.jobs, "--trials", FEWER)
+    )
     log = cluster.tuner(study, "logs", "runs/small", "--follow", "--lines", "0")
 
     assert refused.returncode == 2
     assert "study runs/small is being run as job small-" in refused.stderr
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
     assert "trials to go" in stopped.stdout
-    assert TrialState.running in ended or len(ended) < TRIALS
+    assert len(ended) < TRIALS
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Front of small" in log.stdout
     assert log.stdout.rstrip().endswith("succeeded")
-    assert len(records(study)) == TRIALS
+    assert len(records(study)) == max(FEWER, len(ended))
     assert TrialState.running not in {record.state for record in records(study)}
 
 
