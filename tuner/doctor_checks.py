@@ -266,8 +266,7 @@ def clock_summary(machines: Sequence[Facts], _: Need) -> str:
     if len(machines) == 1:
         return "one clock"
     worst = max(machines[1:], key=lambda machine: abs(machine.skew))
-    ahead, known_to = 1000 * abs(worst.skew), 1000 * worst.skew_known_to
-    return f"within {ahead:.1f} ms of the driver's, known to {known_to:.1f} ms"
+    return f"within {abs(worst.skew):.3f} s of the driver's, known to {worst.skew_known_to:.3f} s"
 
 
 def gigabytes(size: float) -> str:
