@@ -1,6 +1,5 @@
 """What every test shares: one thread and fixed seeds; and who runs which, in two processes."""
 
-import re
 from pathlib import Path
 
 import pytest

@@ -21,7 +21,7 @@ from tuner.showing import results_of
 from tuner.study import StudyConfig
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     from tuner.api_figures import Backend, Figure, Kind
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from tuner.api import Study
 from tuner.costs import hours

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from trainables.spelling import unknown
 from tuner.evaluating import Evaluation, Request

@@ -7,7 +7,7 @@ from tuner.results import Results
 
 if TYPE_CHECKING:
     import matplotlib.figure
-    import plotly.graph_objects  # type: ignore[import-untyped]
+    import plotly.graph_objects
 
     Figure: TypeAlias = "plotly.graph_objects.Figure | matplotlib.figure.Figure"
 else:

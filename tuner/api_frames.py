@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from tuner.costs import hours, seconds
 from tuner.quantities import interval, is_accuracy, num_images

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cluster_verbs import doctor, logs, stop, submit
 from tuner.looking_verbs import compare, front, importance, list_studies, report, status
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.package_verb import package
@@ -135,6 +136,10 @@ app.command()(evaluate)
 app.command()(diagnose)
 app.command()(verify)
 app.command("teachers")(list_teachers)
+app.command()(doctor)
+app.command()(submit)
+app.command()(logs)
+app.command()(stop)
 app.command()(register)
 
 

@@ -1,0 +1,84 @@
+"""A server that answers as Ray's job server does, and remembers what it was asked for."""
+
+import io
+import json
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+
+class JobServer:
+    """On a free port of 127.0.0.1, from ``with`` to its end.
+
+    Attributes:
+        jobs: what was submitted, by id, with its ``status``.
+        packages: files that were uploaded, by name, as ``{path: bytes}``.
+        logs: text per job.
+    """
+
+    def __init__(self):
+        self.jobs, self.packages, self.logs = {}, {}, {}
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def answer(self, content, code=200):
+                body = json.dumps(content).encode()
+                self.send_response(code)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                server.get(self, unquote(self.path).strip("/").split("/"))
+
+            def do_PUT(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                server.upload(self.path.rpartition("/")[2], body)
+                self.answer({})
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                server.post(self, unquote(self.path).strip("/").split("/"), body)
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._http.shutdown()
+        self._http.server_close()
+
+    def get(self, handler, parts):
+        match parts:
+            case ["api", "version"]:
+                handler.answer({"version": "4", "ray_version": "2.60.0", "ray_commit": "0"})
+            case ["api", "packages", _, name]:
+                handler.answer({}, 200 if name in self.packages else 404)
+            case ["api", "jobs"]:
+                handler.answer(list(self.jobs.values()))
+            case ["api", "jobs", job, "logs"]:
+                handler.answer({"logs": self.logs.get(job, "")})
+            case ["api", "jobs", job]:
+                handler.answer(self.jobs.get(job, "no such job"), 200 if job in self.jobs else 404)
+
+    def post(self, handler, parts, body):
+        if parts[-1] == "stop":
+            self.jobs[parts[2]]["status"] = "STOPPED"
+            handler.answer({"stopped": True})
+            return
+        asked = json.loads(body)
+        job = asked["submission_id"]
+        self.jobs[job] = {**asked, "type": "SUBMISSION", "status": "RUNNING"}
+        handler.answer({"job_id": job, "submission_id": job})
+
+    def upload(self, name, body):
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            self.packages[name] = {path: archive.read(path) for path in archive.namelist()}

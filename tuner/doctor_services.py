@@ -1,0 +1,71 @@
+"""Whether the driver reaches Optuna's storage and MLflow; nodes need neither."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.doctor_facts import Finding
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+PATIENCE = 10
+"""Seconds for a database to answer."""
+
+
+def optuna_storage(url: str | None) -> Finding:
+    """A database answers; a journal lies in the study's directory, which is looked at anyway."""
+    if url is None:
+        return Finding("optuna", "a journal file in the study's directory; only the driver uses it")
+    from sqlalchemy import create_engine
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        place = make_url(url)
+        if place.get_backend_name() == "sqlite":
+            return _sqlite(place)
+        engine = create_engine(place, connect_args={"connect_timeout": PATIENCE})
+        with engine.connect():
+            return Finding("optuna", f"{place.render_as_string()} answers")
+    except (SQLAlchemyError, ImportError) as error:
+        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        return Finding("optuna", f"{without_password(url)} does not answer: {first}", remedy(error))
+
+
+def remedy(error: Exception) -> str:
+    """What to do about a database that cannot be used."""
+    if isinstance(error, ImportError):
+        return "install that driver beside the tuner"
+    return "start it, or correct storage in the study file; docs/cluster.md has one to start"
+
+
+def _sqlite(place: "URL") -> Finding:
+    """Opening a file that is not there would make it."""
+    folder = Path(place.database or "").resolve().parent
+    if folder.is_dir():
+        return Finding("optuna", f"{place.render_as_string()}, a file of this machine")
+    return Finding("optuna", f"folder {folder} of the SQLite file is not there", "make it")
+
+
+def mlflow(uri: str | None) -> Finding:
+    """A server answers; a SQLite file can be opened once it is there."""
+    if uri is None:
+        return Finding("mlflow", "not asked for")
+    from tuner.mlflow_client import SQLITE, connect
+
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        return Finding("mlflow", f"{uri} is made when the study begins")
+    try:
+        connect(uri)
+    except ConnectionError as error:
+        what, _, todo = str(error).replace(uri, without_password(uri)).partition("; ")
+        return Finding("mlflow", what, todo)
+    return Finding("mlflow", f"{without_password(uri)} answers")
+
+
+def without_password(url: str) -> str:
+    """``postgresql://tuner:***@host/db``."""
+    scheme, slashes, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return f"{scheme}{slashes}{user}{colon}{'***' if colon else ''}{at}{place}"
