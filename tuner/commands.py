@@ -91,8 +91,10 @@ def _show_links(session: Session, directory: StudyDirectory, console: Console) -
         lines = session.links(address).lines if address and session.synced else []
     except ConnectionError:  # the study is done; what it wrote is on the disk
         lines = []
-    if not lines or not is_server(uri):
+    if not lines:
         console.print(f"look at every run in MLflow: {command}", soft_wrap=True)
+    elif not is_server(uri):
+        console.print(f"look at every run in MLflow: {command}; then these open:", soft_wrap=True)
     for line in lines:
         console.print(line, soft_wrap=True)
 

@@ -193,11 +193,10 @@ class Verification(Frozen):
 
         Returns:
             Mean over the members, in accuracy (0.01 is a point), by ``val/clean_accuracy`` and
-            ``val/robust_accuracy``; above 0: the choice was lucky. ``attack`` is what the
-            deciding attack takes beyond the study's own, on the test split.
+            ``val/robust_accuracy``; above 0: the choice was lucky.
         """
         epsilon = self.threat.epsilon
-        weak, strong = (self.validation_attack, epsilon), (self.attack, epsilon)
+        weak = (self.validation_attack, epsilon)
         lost: dict[str, list[float]] = {"val/clean_accuracy": [], "val/robust_accuracy": []}
         for metric, place in zip(lost, ((CLEAN, 0.0), weak), strict=True):
             lost[metric] = [
@@ -205,8 +204,18 @@ class Verification(Frozen):
                 for m in members
                 if metric in m.validation
             ]
-        lost["attack"] = [m.estimate(*weak).mean - m.estimate(*strong).mean for m in members]
         return {name: statistics.fmean(found) for name, found in lost.items() if found}
+
+    def left_by_attack(self, members: list[VerifiedMember]) -> float | None:
+        """Share of what the study's own attack leaves on the test split that this one leaves, too.
+
+        Of the members together, so that those without any robustness weigh nothing; None where
+        the study's own attack leaves nothing.
+        """
+        epsilon = self.threat.epsilon
+        weak = sum(m.estimate(self.validation_attack, epsilon).mean for m in members)
+        strong = sum(m.estimate(self.attack, epsilon).mean for m in members)
+        return strong / weak if weak else None
 
 
 def load_verification(directory: Path) -> Verification | None:

@@ -188,13 +188,15 @@ def _optimism(found: Verification) -> list[str]:
         f"{_points(gone, 'val/robust_accuracy')} robust"
         for name, gone in lost.items()
     ]
-    broken = [
-        f"{_points(gone, 'attack').removeprefix('+')} ({name})" for name, gone in lost.items()
-    ]
+    left = {name: found.left_by_attack(groups[name]) for name in lost}
+    kept = [f"{100 * share:.0f} % ({name})" for name, share in left.items() if share is not None]
+    bias = f"Selection bias, validation minus test under the study's own attack: {'; '.join(told)}."
+    if not kept:
+        return [bias]
     return [
-        f"Selection bias, validation minus test under the study's own attack: {'; '.join(told)}.",
-        f"Of what that attack leaves on the test split, {found.attack_name} breaks another "
-        f"{', '.join(broken)}.",
+        bias,
+        f"Of what that attack leaves on the test split, {found.attack_name} leaves "
+        f"{', '.join(kept)}.",
     ]
 
 

@@ -75,7 +75,16 @@ def test_optimism_compares_the_same_attack_on_both_splits(found):
 
     assert lost["val/clean_accuracy"] == pytest.approx(0.90 - 262.5 / IMAGES)
     assert lost["val/robust_accuracy"] == pytest.approx(0.50 - 130 / IMAGES)
-    assert lost["attack"] == pytest.approx(10 / IMAGES)
+
+
+def test_what_an_attack_leaves_is_told_of_the_members_together(found):
+    left = found.left_by_attack([member(found, 0), member(found, 1)])
+
+    assert left == pytest.approx((63 + 120) / (63 + 120 + 2 * 10))
+
+
+def test_where_nothing_was_robust_no_share_is_left(found):
+    assert found.left_by_attack([]) is None
 
 
 def test_who_fell_from_the_front_and_who_rose_is_said(found):
