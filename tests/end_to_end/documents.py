@@ -60,6 +60,7 @@ def documented():
 
 
 EXTENDING = "runs in a copy of the project, in tests/docs/test_extending.py"
+CLUSTER = "needs more machines; tests/end_to_end/test_cluster_verbs.py has two nodes on this one"
 BENCHMARK = "python -m benchmarks.speed --device cuda --batch 128 --steps 5 --json speed.json"
 NOT_RUN = {
     "make demo": "its study is the fixture `finished`, with fewer and shorter trials",
@@ -70,5 +71,6 @@ NOT_RUN = {
     "python -m pytest tests/trainables/test_alignments.py -k relational": EXTENDING,
     "tuner run mine.yaml --dry-run": EXTENDING,
     "tuner run mine.yaml": EXTENDING,
+    **dict.fromkeys(commands(DOCS / "cluster.md"), CLUSTER),
 }
 """Commands of the documentation that are not run as they stand, and why."""
