@@ -76,7 +76,13 @@ def train(
         int | None, typer.Option(min=1, help="Passes over the data, instead of the config's.")
     ] = None,
     gpus: Annotated[
-        int | None, typer.Option(min=0, help="0: the CPU; 1: a GPU; default: as the config says.")
+        int | None, typer.Option(min=0, help="0: the CPU; several share every batch.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share every batch; default: --gpus.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster, for several workers; default: our own.")
     ] = None,
     tracking_uri: Annotated[
         str | None, typer.Option(help="MLflow; default: runs/mlflow.db, as of studies there.")
@@ -93,6 +99,8 @@ def train(
         chosen_seeds(config, seeds, seed or []),
         epochs=epochs,
         gpus=gpus,
+        workers=workers,
+        address=address,
         tracking_uri=tracking_uri,
         tracking=tracking,
     )

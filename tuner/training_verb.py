@@ -2,16 +2,19 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
+import torch
 from rich.console import Console
 
+from trainables.checking import check_batch_shares
 from trainables.config import TrialConfig
 from trainables.frozen import fingerprint
-from trainables.hardware import in_words, pick_device
+from trainables.hardware import in_words
+from trainables.ranks import Ranks
 from trainables.single import train
 from tuner.provenance import Provenance, read_provenance
 from tuner.quantities import attack_name, written
@@ -37,7 +40,9 @@ class TrainingRequest:
         teachers: folder of prepared teachers.
         seeds: of the students to train; empty: the config's own, without a folder per seed.
         epochs: instead of the config's number.
-        gpus: 0 or 1; None: as the config says.
+        gpus: in all; None: as the config says.
+        workers: processes that share every batch; None: one per GPU, or one.
+        address: of a Ray cluster, for several workers; None: a Ray of our own.
         tracking_uri: MLflow; None: the database that studies under ``runs`` share.
         tracking: whether MLflow is told at all.
     """
@@ -48,8 +53,15 @@ class TrainingRequest:
     seeds: tuple[int, ...] = ()
     epochs: int | None = None
     gpus: int | None = None
+    workers: int | None = None
+    address: str | None = None
     tracking_uri: str | None = None
     tracking: bool = True
+
+    @property
+    def processes(self) -> int:
+        """How many train a student together."""
+        return self.workers or max(self.gpus or 1, 1)
 
 
 def chosen_seeds(config: Path, count: int | None, named: Sequence[int]) -> tuple[int, ...]:
@@ -117,18 +129,19 @@ def _changed(config: TrialConfig, request: TrainingRequest) -> TrialConfig:
     if request.epochs is not None:
         values["epochs"] = request.epochs
     if request.gpus is not None:
-        values["hardware"]["device"] = _device(request.gpus)
-    return TrialConfig.model_validate(values)
+        values["hardware"]["device"] = _device(request)
+    changed = TrialConfig.model_validate(values)
+    check_batch_shares(changed, Ranks(0, request.processes))
+    return changed
 
 
-def _device(gpus: int) -> str:
-    if gpus > 1:
+def _device(request: TrainingRequest) -> str:
+    gpus, here = request.gpus or 0, torch.cuda.device_count()
+    if gpus > here and request.address is None:
         raise ValueError(
-            f"one student trains on one GPU so far, got --gpus {gpus}; allowed: 0 (the CPU) and 1; "
-            "several seeds are trained one after another"
+            f"--gpus {gpus} needs as many GPUs, but PyTorch sees {here} on this machine; use fewer "
+            "(0: the CPU), or name a cluster with --address"
         )
-    if gpus == 1 and pick_device("auto").type == "cpu":
-        raise ValueError("--gpus 1 needs a GPU, but PyTorch sees none; use --gpus 0")
     return "cuda" if gpus else "cpu"
 
 
@@ -145,7 +158,7 @@ def _handed_on(path: Path, config: TrialConfig) -> Provenance | None:
 def _train(folder: TrainingFolder, request: TrainingRequest, console: Console) -> None:
     tracking = tracking_of(folder, request.tracking_uri, console) if request.tracking else None
     try:
-        _epochs(folder, request.teachers, tracking, console)
+        _epochs(folder, request, tracking, console)
     except KeyboardInterrupt:
         _ended(folder, tracking, TrialState.stopped, "interrupted")
         console.print(f"stopped; the same command goes on from {folder.checkpoint}")
@@ -157,11 +170,29 @@ def _train(folder: TrainingFolder, request: TrainingRequest, console: Console) -
     _ended(folder, tracking, TrialState.complete)
 
 
+def _trained(
+    folder: TrainingFolder, request: TrainingRequest
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Every epoch as it ends, of this process or of several."""
+    if request.processes == 1:
+        return train(folder.config, folder.checkpoint, request.teachers)
+    from trainables.distributed import train_distributed  # heavy: Ray
+
+    return train_distributed(
+        folder.config,
+        folder.checkpoint,
+        request.teachers,
+        workers=request.processes,
+        gpus_per_worker=(request.gpus or 0) / request.processes,
+        address=request.address,
+    )
+
+
 def _epochs(
-    folder: TrainingFolder, teachers: Path, tracking: Tracking | None, console: Console
+    folder: TrainingFolder, request: TrainingRequest, tracking: Tracking | None, console: Console
 ) -> None:
     config, begun = folder.config, time.monotonic()
-    for epoch, metrics in train(config, folder.checkpoint, teachers):
+    for epoch, metrics in _trained(folder, request):
         _refuse_divergence(epoch, metrics)
         kept = folder.epoch_kept(epoch)
         if not kept:

@@ -26,9 +26,13 @@ OTHERS = [1, 3, 5, 7, 9]
 
 def record(number, state=TrialState.complete, epochs=4):
     """A trial that trades clean for robust accuracy; odd ones are a little worse at both."""
-    config = TrialConfig().model_dump(mode="json")
-    config["alignments"] |= {"gram": {"weight": 0.01 * 1.5**number}}
-    config["alignments"] |= {"logits": {"weight": 0.2 + 0.3 * number}}
+    alignments = {
+        "gram": {"weight": 0.01 * 1.5**number},
+        "logits": {"weight": 0.2 + 0.3 * number},
+    }
+    teacher = {"architecture": "small_resnet8"}
+    config = TrialConfig.model_validate({"teacher": teacher, "alignments": alignments})
+    config = config.model_dump(mode="json")
     worse = 0.03 * (number % 2)
     clean, robust = 0.95 - 0.01 * number - worse, 0.3 + 0.02 * number - worse
     began = STARTED + timedelta(minutes=number)

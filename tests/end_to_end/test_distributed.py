@@ -3,6 +3,8 @@
 import psutil
 import pytest
 import torch
+import yaml
+from run_tuner import tuner
 
 from trainables.config import TrialConfig
 from trainables.distributed import train_distributed
@@ -72,3 +74,13 @@ def test_the_checkpoint_of_another_config_is_refused_in_one_sentence(config, tmp
 
     with pytest.raises(ValueError, match="this checkpoint belongs to another config"):
         list(train_distributed(other, checkpoint, teachers, workers=2))
+
+
+def test_tuner_train_shares_every_batch_among_workers(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "epochs": 1}))
+
+    run = tuner(tmp_path, "train", "config.yaml", "--workers", 2, "--no-tracking")
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "epoch 1/1: loss" in run.stdout
+    assert (tmp_path / "runs" / "train" / "config" / "student.safetensors").is_file()

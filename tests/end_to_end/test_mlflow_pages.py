@@ -233,7 +233,8 @@ def test_pictures_and_tables_of_the_study_are_shown(page, links):
 def test_the_hypervolume_is_a_curve_on_the_studys_run(page, links):
     page.goto(links.study.replace("?", "/model-metrics?"))
     page.get_by_placeholder("Search metric charts").fill("hypervolume")
+    charts, points = page.locator(".js-plotly-plot"), page.locator(POINTS)
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 1")
     settle(page, ".scatterlayer .points path")
 
-    assert page.locator(".js-plotly-plot").count() == 1
-    assert page.locator(POINTS).count() == len(FRONT + OTHERS)
+    assert (charts.count(), points.count()) == (1, len(FRONT + OTHERS))
