@@ -8,7 +8,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuner.atomic import write_atomically
 from tuner.directory import StudyDirectory
@@ -23,6 +23,9 @@ ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 STOP_PATIENCE = 120
 """Seconds that Ray leaves a driver between SIGINT and SIGKILL."""
 START_PATIENCE = 60.0
+AGENT_PATIENCE = 60.0
+"""Seconds for a cluster that has just begun to take its first job."""
+NO_AGENT = "No available agent"
 DIRECTORY = "tuner.directory"
 """Key of a job's metadata."""
 
@@ -85,7 +88,9 @@ def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, pytho
     place = directory.path.resolve()
     name = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with packed(study) as folder:
-        job = client.submit_job(
+        job = _accepted(
+            client,
+            address,
             entrypoint=entrypoint(python, place, note_of(directory).parent / name),
             submission_id=name,
             runtime_env={"working_dir": str(folder), "env_vars": _environment()},
@@ -94,6 +99,21 @@ def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, pytho
     noted = Job(address, job)
     write_atomically(note_of(directory), json.dumps(noted._asdict()))
     return noted
+
+
+def _accepted(client: "JobSubmissionClient", address: str, **job: Any) -> str:
+    """Hand a job over; a cluster that has just begun has no agent to take it for some seconds."""
+    deadline = time.monotonic() + AGENT_PATIENCE
+    while True:
+        try:
+            return str(client.submit_job(**job))
+        except RuntimeError as error:
+            if NO_AGENT not in str(error) or time.monotonic() > deadline:
+                raise ConnectionError(
+                    f"the job server at {address} does not take the study: {error}; look at the "
+                    "cluster with: tuner doctor --address HOST:6379"
+                ) from error
+            time.sleep(1)
 
 
 def _environment() -> dict[str, str]:
