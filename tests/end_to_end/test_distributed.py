@@ -39,10 +39,19 @@ def workers():
     return [process for process in descendants if "TrainWorker" in " ".join(process.cmdline())]
 
 
+def stopped_after_one_epoch(config, checkpoint, teachers):
+    """What the first epoch reported; its checkpoint is written when the second is asked for."""
+    run = train(config, checkpoint, teachers)
+    first = next(run)
+    next(run)
+    run.close()
+    return first
+
+
 def test_a_run_of_one_process_goes_on_with_two_workers_though_one_is_killed(config, tmp_path):
     teachers, checkpoint = tmp_path / "teachers", tmp_path / "shared" / "checkpoint.pt"
     alone = list(train(config, tmp_path / "alone.pt", teachers))
-    begun = next(train(config, checkpoint, teachers))
+    begun = stopped_after_one_epoch(config, checkpoint, teachers)
 
     reports = []
     for report in train_distributed(config, checkpoint, teachers, workers=2):
@@ -69,7 +78,7 @@ def test_a_run_of_one_process_goes_on_with_two_workers_though_one_is_killed(conf
 
 def test_the_checkpoint_of_another_config_is_refused_in_one_sentence(config, tmp_path):
     checkpoint, teachers = tmp_path / "checkpoint.pt", tmp_path / "teachers"
-    next(train(config, checkpoint, teachers))
+    stopped_after_one_epoch(config, checkpoint, teachers)
     other = config.model_copy(update={"seed": 1})
 
     with pytest.raises(ValueError, match="this checkpoint belongs to another config"):

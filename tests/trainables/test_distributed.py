@@ -14,6 +14,8 @@ from trainables.checking import check_ranks
 from trainables.distributed import Told, each_once, reason, train_distributed
 from trainables.ranks import Ranks
 
+pytestmark = pytest.mark.slow  # two processes that train under every method
+
 SCRIPT = Path(__file__).with_name("rank_worker.py")
 ROOT = SCRIPT.parents[2]
 WORKER = runpy.run_path(str(SCRIPT))
