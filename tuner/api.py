@@ -10,6 +10,7 @@ from rich.console import Console
 from trainables.config import TrialConfig
 from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.api_loading import load_config
+from tuner.config_files import refuse_to_replace
 from tuner.directory import StudyDirectory, refuse_another
 from tuner.export import export_config
 from tuner.exporting import slug
@@ -211,6 +212,8 @@ class Study:
         Raises:
             ValueError: as ``pick``.
         """
+        if path is not None:
+            refuse_to_replace(Path(path))
         results = self.results
         number = results.pick(which).number
         file = Path(path or self.directory / "exported" / f"{slug(which)}.yaml")

@@ -61,6 +61,23 @@ def load_trial_config(path: Path) -> TrialConfig:
     return load_trial(path)
 
 
+def refuse_to_replace(path: Path) -> None:
+    """See that a file that somebody names to write a config to is not something else already.
+
+    Raises:
+        ValueError: if it is there and holds no trial's config, as a study's own file does.
+    """
+    if not path.exists():
+        return
+    try:
+        load_trial(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is there and is no trial's config, so it is not overwritten; "
+            "name another file"
+        ) from error
+
+
 def write_config(results: Results, record: TrialRecord, path: Path) -> Path:
     """Write a trial's config with its provenance."""
     config: dict[str, Any] = json.loads(json.dumps(record.config))

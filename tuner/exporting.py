@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuner.config_files import Format, export_front, write_config
+from tuner.config_files import Format, export_front, refuse_to_replace, write_config
 from tuner.directory import StudyDirectory
 from tuner.results import Results
 from tuner.showing import results_of
@@ -35,13 +35,16 @@ def export_pick(
         on: the numbers to pick on; None: verified ones, if there are any.
 
     Raises:
-        ValueError: if nothing can be picked so, or the file's name ends in another format.
+        ValueError: if nothing can be picked so, the file's name ends in another format, or
+            ``output`` is a file that holds something else.
         OSError: if it cannot be written.
     """
     results = results_of(directory)
     chosen = choose(results, pick, load_verification(directory.path), on)
     record = chosen.record
     path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
+    if output is not None:
+        refuse_to_replace(path)
     try:
         write_config(results, record, path)
     except OSError as error:
@@ -80,12 +83,18 @@ def _list(results: Results, paths: list[Path], console: Console) -> None:
 def place(output: Path, name: str, form: Format | None) -> Path:
     """The file to write: ``output`` itself, or ``name`` in it where it is a folder.
 
+    What is not there yet is a folder if its name has no ending.
+
     Raises:
-        ValueError: if the file's name ends in another format than ``form``.
+        ValueError: if the file's name ends in another format than ``form``, or in none.
     """
-    if output.is_dir() or output.name == FOLDER:
+    if output.is_dir() or (not output.suffix and not output.exists()):
         return output / name
-    ending = {".json": "json"}.get(output.suffix, "yaml")
+    ending = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}.get(output.suffix)
+    if ending is None:
+        raise ValueError(
+            f"--output {output} must be a folder, or a file that ends in .yaml, .yml or .json"
+        )
     if form is not None and ending != form:
         raise ValueError(
             f"--output {output} ends as {ending}, but --format is {form}; name a file that ends "

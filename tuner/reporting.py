@@ -16,11 +16,13 @@ def write_and_show(directory: StudyDirectory, output: Path | None, console: Cons
     """Write a study's report as it stands now, and say where.
 
     Raises:
-        ValueError: if ``output`` is a directory.
+        ValueError: if ``output`` is a directory, or no HTML file.
     """
     path = output or directory.report
     if path.is_dir():
         raise ValueError(f"--output {path} is a directory; name a file in it: {path}/report.html")
+    if path.suffix not in {".html", ".htm"}:
+        raise ValueError(f"--output {path} must end in .html: the report is a page")
     write_as_it_stands(directory, results_of(directory), path)
     console.print(f"report: {path} ({path.stat().st_size / 1e3:.0f} kB)", soft_wrap=True)
 

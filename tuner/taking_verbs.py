@@ -49,7 +49,7 @@ def export(
         return
     export_pick(
         place,
-        pick or "knee",
+        "knee" if pick is None else pick,
         output,
         console,
         form=form.value if form else None,

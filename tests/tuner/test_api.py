@@ -253,3 +253,14 @@ def test_a_checkpoint_is_measured_into_a_frame(tmp_path):
 def test_a_split_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ValueError, match="unknown split 'train'; known: test, validation"):
         evaluate(tmp_path, split="train")
+
+
+def test_a_config_never_overwrites_what_is_no_config(tmp_path):
+    study = Study.open(write_study(tmp_path))
+    file = study.directory / "study.yaml"
+    before = file.read_bytes()
+
+    with pytest.raises(ValueError, match="is no trial's config, so it is not overwritten"):
+        study.export("knee", file)
+
+    assert file.read_bytes() == before

@@ -56,6 +56,7 @@ def test_all_members_of_the_front_go_into_a_folder(export, results, tmp_path):
         (("--output", "here/a.yml"), "here/a.yml"),
         (("--format", "json"), "runs/x/exported/knee.json"),
         (("--output", "."), "knee.yaml"),
+        (("--output", "new/"), "new/knee.yaml"),
         (("--pick", "robust >= 0.5"), "runs/x/exported/robust-at-least-0.5.yaml"),
     ],
 )
@@ -77,6 +78,8 @@ def test_the_files_name_and_the_format_agree(export, tmp_path, arguments, path):
         (("--output", "a.json", "--format", "yaml"), "name a file that ends in .yaml"),
         (("--all", "--output", "a.yaml"), "into a folder, got the file a.yaml"),
         (("--output", "file/a.yaml"), "name another place with --output"),
+        (("--output", "a.txt"), "--output a.txt must be a folder, or a file that ends in .yaml"),
+        (("--pick", ""), "unknown pick ''"),
     ],
 )
 def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, words):
@@ -87,6 +90,27 @@ def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, wo
     assert code == 2
     assert words in output
     assert output.count("error:") == 1
+
+
+def test_a_study_file_is_never_overwritten_by_a_config(export, tmp_path):
+    file = tmp_path / "runs/x/study.yaml"
+    before = file.read_bytes()
+
+    code, output = export("--output", "runs/x/study.yaml")
+
+    assert (code, file.read_bytes()) == (2, before)
+    assert "runs/x/study.yaml is there and is no trial's config, so it is not overwritten" in output
+
+
+def test_an_exported_config_is_written_again(export, results, tmp_path):
+    export("--output", "a.yaml")
+
+    code, _ = export("--pick", "max-robust", "--output", "a.yaml")
+
+    assert code == 0
+    assert load_trial_config(tmp_path / "a.yaml").model_dump(mode="json") == (
+        results.pick("max-robust").config
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all",)])

@@ -160,6 +160,7 @@ def test_quiet_names_the_places_to_look_at_and_nothing_else(tuner):
         (("compare", "digits", "begun", "--by", "student"), "parts of one study, got 2"),
         (("compare", "digits", "--by", "teacher"), "fewer than two teachers"),
         (("report", "digits", "--output", "runs"), "--output runs is a directory"),
+        (("report", "digits", "--output", "runs/digits/study.yaml"), "must end in .html"),
         (("run", "digits", "--quiet", "--json"), "exclude each other"),
         (("resume", "nothing"), "unknown study 'nothing'"),
         (("diagnose", "nothing"), "unknown study 'nothing'"),
