@@ -73,8 +73,7 @@ def refuse_to_replace(path: Path) -> None:
         load_trial(path)
     except ValueError as error:
         raise ValueError(
-            f"{path} is there and is no trial's config, so it is not overwritten; "
-            "name another file"
+            f"{path} is there and is no trial's config, so it is not overwritten; name another file"
         ) from error
 
 

@@ -76,7 +76,9 @@ def export_members(
 
 def _list(results: Results, paths: list[Path], console: Console) -> None:
     for record, path in zip(results.front, paths, strict=True):
-        console.print(f"trial {record.number} ({record.pair}): {path}", soft_wrap=True)
+        console.print(
+            f"trial {record.number} ({record.pair}): {path}", soft_wrap=True, markup=False
+        )
     console.print(f"train one with: tuner train {paths[0]}", soft_wrap=True, markup=False)
 
 

@@ -8,6 +8,7 @@ import math
 import pytest
 from make_records import make_study
 from typer.testing import CliRunner
+from written_study import write_study
 
 from tuner.cli import app
 from tuner.directory import StudyDirectory
@@ -181,3 +182,40 @@ def test_a_study_that_has_only_begun_can_be_looked_at(tuner):
 
         assert (code, errors) == (0, "")
         assert "runs/begun" in output.splitlines()[-1]
+
+
+@pytest.fixture
+def beside_a_broken_study(tmp_path, monkeypatch):
+    """A whole study with brackets in its folder's name, and files that are no studies."""
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path / "runs")
+    (tmp_path / "runs/small").rename(tmp_path / "runs/a[v2]")
+    for name, content in (("empty", b""), ("half", b"name: [ha"), ("bytes", b"\xff\xfe")):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "study.yaml").write_bytes(content)
+
+
+@pytest.mark.usefixtures("beside_a_broken_study")
+def test_a_broken_study_hides_no_other():
+    listed = CliRunner().invoke(app, ["ls"])
+    rows = json.loads(CliRunner().invoke(app, ["ls", "--json"]).stdout)
+    shown = CliRunner().invoke(app, ["front", "smal"])
+
+    assert [result.exit_code for result in (listed, shown)] == [0, 0], shown.output
+    assert listed.stdout.count("not readable: runs/") == 3
+    assert [row.get("study") for row in rows] == ["small", None, None, None]
+
+
+@pytest.mark.usefixtures("beside_a_broken_study")
+def test_brackets_in_a_path_are_no_markup():
+    shown = CliRunner().invoke(app, ["front", "small"]).stdout
+
+    assert "tuner report runs/a[v2]" in shown
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tuner, folder):
+    (folder / "file").touch()
+
+    for verb in (("report", "digits"), ("compare", "digits", "--by", "student")):
+        code, _, errors = tuner(*verb, "--output", "file/x.html")
+        assert (code, "name another place with --output" in errors) == (2, True), errors
