@@ -17,8 +17,10 @@ from tuner.terminal import Format
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
     """The front as a table, what alignment buys, and the paths of everything written."""
     if not results.front:
-        reasons = [record.reason for record in results.failed] or ["none has ended yet"]
-        console.print(f"no trial completed: {reasons[0]}", soft_wrap=True, markup=False)
+        ended = [*results.failed, *results.stopped]
+        reasons = [f"trial {r.number} {r.state}: {r.reason}" for r in ended]
+        why = (reasons or ["none has ended yet"])[0]
+        console.print(f"no trial completed: {why}", soft_wrap=True, markup=False)
         show_places(directory, console)
         return
     console.print(front_table(results))

@@ -50,21 +50,33 @@ def choose(
         )
     if on == "validation" or found is None or not found.measured:
         return _on_validation(results, which)
-    if on is None and which.startswith("trial:") and not _is_measured(found, which):
-        return _on_validation(results, which)
+    if which.startswith("trial:") and not _is_measured(found, which):
+        return _unverified(results, which, on)
     return _on_verified(results, which, found)
 
 
 def _is_measured(found: Verification, which: str) -> bool:
     number = which.removeprefix("trial:")
-    return number.isdigit() and found.member(int(number)) is not None
+    return number.isdecimal() and found.member(int(number)) is not None
+
+
+def _unverified(results: Results, which: str, on: Numbers | None) -> Pick:
+    """A trial by its number that is not among those measured: only where nobody minds."""
+    chosen = _on_validation(results, which)
+    if on == "verified":
+        raise ValueError(
+            f"trial {chosen.record.number} has no verified numbers, as it was not measured on the "
+            "test split; pick it with --on validation"
+        )
+    return chosen
 
 
 def _on_validation(results: Results, which: str) -> Pick:
     record = pick(results, which)
     images = num_images(record)
+    mean = f", means of {record.replicates} seeds" if record.replicates > 1 else ""
     sentence = (
-        f"on validation numbers: {measured(record.values)}; {attack_name(record.config)}"
+        f"on validation numbers: {measured(record.values)}{mean}; {attack_name(record.config)}"
         f"{f', {images:,} images' if images else ''}"
     )
     return Pick(record, "validation", sentence)

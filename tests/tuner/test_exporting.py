@@ -73,6 +73,7 @@ def test_the_files_name_and_the_format_agree(export, tmp_path, arguments, path):
         (("--pick", "trial:11"), "trial 11 is stopped; only complete trials can be picked"),
         (("--pick", "trial:51000"), "trial 51000 is not in the study"),
         (("--pick", "robust>=0.99"), "no complete trial has val/robust_accuracy >= 0.99"),
+        (("--pick", "robust>=40"), "write a share in [0, 1], not percent"),
         (("--pick", "best"), "unknown pick 'best'; allowed are forms such as knee"),
         (("--pick", "knee", "--all"), "got --pick knee too; use one"),
         (("--output", "a.json", "--format", "yaml"), "name a file that ends in .yaml"),

@@ -6,13 +6,15 @@ import json
 import math
 
 import pytest
-from make_records import make_study
+from make_records import make_record, make_study
 from typer.testing import CliRunner
-from written_study import write_study
+from written_study import write_results, write_study
 
 from tuner.cli import app
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
+from tuner.records import TrialState
+from tuner.results import Results
 from tuner.search import Search
 
 TRIALS = 12
@@ -219,3 +221,26 @@ def test_a_file_that_cannot_be_written_is_one_sentence(tuner, folder):
     for verb in (("report", "digits"), ("compare", "digits", "--by", "student")):
         code, _, errors = tuner(*verb, "--output", "file/x.html")
         assert (code, "name another place with --output" in errors) == (2, True), errors
+
+
+def test_a_study_whose_trials_were_all_stopped_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stopped = make_record(0, 0.5, 0.1, state=TrialState.stopped, reason="rank 5 of 9", teacher="")
+    write_results(Results(make_study(trials=1), [stopped]), tmp_path / "runs/x")
+
+    shown = CliRunner().invoke(app, ["front", "x"]).stdout
+    refused = CliRunner().invoke(app, ["export", "x"]).stderr
+
+    assert "no trial completed: trial 0 stopped: rank 5 of 9" in shown
+    assert "has no complete trial yet (1 stopped early), so there is no front" in refused
+
+
+def test_the_front_of_an_unfinished_study_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_results(
+        Results(make_study(trials=6), [make_record(0, 0.9, 0.4, teacher="")]), tmp_path / "runs/x"
+    )
+
+    shown = CliRunner().invoke(app, ["front", "x"]).stdout
+
+    assert "so far: 1 of 6 trials have ended" in " ".join(shown.split())

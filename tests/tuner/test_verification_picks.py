@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from make_records import make_record
 from make_verification import make_member, make_verification, study_of
@@ -63,7 +65,7 @@ def test_verified_numbers_that_do_not_exist_are_refused(results):
 
 
 def test_an_unverified_trial_is_refused_where_verified_numbers_are_asked_for(results, found):
-    with pytest.raises(ValueError, match="trial 3 is not in the study; only complete trials"):
+    with pytest.raises(ValueError, match="trial 3 has no verified numbers, as it was not"):
         choose(results, "trial:3", found, "verified")
 
 
@@ -73,3 +75,11 @@ def test_a_pick_from_a_stale_verification_says_what_is_missing(results, found):
     sentence = choose(grown, "knee", found).sentence
 
     assert "trial 7 came onto the front after the verification" in sentence
+
+
+def test_a_pick_among_replicates_says_that_its_numbers_are_means(results):
+    merged = dataclasses.replace(results.records[1], number=9, repeats=1)
+
+    chosen = choose(Results(results.study, [*results.records, merged]), "trial:1", None)
+
+    assert "50.0 % robust accuracy, means of 2 seeds; margin PGD-20" in chosen.sentence
