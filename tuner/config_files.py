@@ -1,7 +1,7 @@
 """Configs that train the points of a front again, as files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,17 +33,13 @@ def export_config(results: Results, pick: str, path: Path) -> Path:
     return write_config(results, results.pick(pick), path)
 
 
-def export_front(results: Results, folder: Path, form: Format = "yaml") -> list[Path]:
-    """Write the configs of all members of the front.
-
-    Raises:
-        ValueError: if no trial is complete, so that there is no front.
-    """
-    if not results.front:
-        results.pick("knee")  # says why there is none
+def write_configs(
+    results: Results, records: Sequence[TrialRecord], folder: Path, form: Format = "yaml"
+) -> list[Path]:
+    """Write the configs of trials, a file each, named after their numbers."""
     return [
         write_config(results, record, (folder / config_name(record)).with_suffix(f".{form}"))
-        for record in results.front
+        for record in records
     ]
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuner.config_files import Format, export_front, refuse_to_replace, write_config
+from tuner.config_files import Format, refuse_to_replace, write_config, write_configs
 from tuner.directory import StudyDirectory
-from tuner.results import Results
 from tuner.showing import results_of
 from tuner.verification import load_verification
-from tuner.verification_picks import Numbers, choose
+from tuner.verification_picks import Numbers, choose, choose_front
 
 FOLDER = "exported"
 
@@ -55,27 +54,30 @@ def export_pick(
 
 
 def export_members(
-    directory: StudyDirectory, output: Path | None, console: Console, *, form: Format | None
+    directory: StudyDirectory,
+    output: Path | None,
+    console: Console,
+    *,
+    form: Format | None,
+    on: Numbers | None = None,
 ) -> None:
     """Write the configs of all members of a study's front into a folder.
 
     Raises:
-        ValueError: if there is no front, or ``output`` is no folder.
+        ValueError: if there is no front on these numbers, or ``output`` is no folder.
         OSError: if it cannot be written.
     """
     results = results_of(directory)
+    members, used = choose_front(results, load_verification(directory.path), on)
     folder = output or directory.path / FOLDER
     if folder.is_file() or folder.suffix in {".yaml", ".yml", ".json"}:
         raise ValueError(f"--all writes a file per trial into a folder, got the file {folder}")
     try:
-        paths = export_front(results, folder, form or "yaml")
+        paths = write_configs(results, members, folder, form or "yaml")
     except OSError as error:
         raise unwritable(folder, error) from error
-    _list(results, paths, console)
-
-
-def _list(results: Results, paths: list[Path], console: Console) -> None:
-    for record, path in zip(results.front, paths, strict=True):
+    console.print(f"the front on {used} numbers:", markup=False)
+    for record, path in zip(members, paths, strict=True):
         console.print(
             f"trial {record.number} ({record.pair}): {path}", soft_wrap=True, markup=False
         )

@@ -55,8 +55,9 @@ def list_studies(root: Path, console: Console) -> None:
     readable, broken = _sorted_out(studies_in(root))
     if readable:
         console.print(studies_table(list(readable.values())))
-    for sentence in broken.values():
-        console.print(f"not readable: {sentence}", soft_wrap=True, markup=False)
+    for path, sentence in broken.items():
+        named = sentence if str(path) in sentence else f"{path}: {sentence}"
+        console.print(f"not readable: {named}", soft_wrap=True, markup=False)
     if readable:
         first = next(iter(readable))
         console.print(f"look at one with: tuner front {first}", soft_wrap=True, markup=False)

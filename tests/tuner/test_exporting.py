@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from make_records import make_search
+from make_verification import make_member, make_verification, study_of
 from typer.testing import CliRunner
 from written_study import write_results
 
@@ -11,6 +12,7 @@ from tuner.cli import app
 from tuner.config_files import load_trial_config
 from tuner.exporting import slug
 from tuner.results import Results
+from tuner.verification_files import write_files
 
 
 @pytest.fixture
@@ -91,6 +93,19 @@ def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, wo
     assert code == 2
     assert words in output
     assert output.count("error:") == 1
+
+
+def test_all_members_of_the_verified_front_are_exported_where_there_is_one(tmp_path):
+    teachers = {"wide": {"architecture": "small_resnet8"}}
+    results = study_of((0.95, 0.30), (0.90, 0.50), teachers=teachers)
+    folder = write_results(results, tmp_path / "x")
+    members = [make_member(results, n, pair) for n, pair in enumerate([(280, 100), (285, 120)])]
+    write_files(make_verification(results, *members), folder / "verification")
+
+    result = CliRunner().invoke(app, ["export", str(folder), "--all"])
+
+    assert result.stdout.startswith("the front on verified numbers:")
+    assert [path.name for path in (folder / "exported").iterdir()] == ["trial_0001.yaml"]
 
 
 def test_a_study_file_is_never_overwritten_by_a_config(export, tmp_path):

@@ -8,6 +8,7 @@ from tuner.results import Results
 from tuner.verification import load_verification
 from tuner.verification_files import write_files
 from tuner.verification_table import (
+    caption,
     sentences,
     stale_sentence,
     verdict,
@@ -96,6 +97,20 @@ def test_a_member_of_which_nothing_was_measured_is_told_and_counts_nowhere(resul
     assert verification_rows(found)[1]["test/clean_accuracy"] is None
 
 
+def test_a_verification_that_measured_nothing_says_no_more_than_that(results):
+    failures = {0: "out of memory"}
+    lost = [make_member(results, number, failures=failures) for number in (0, 1)]
+
+    found = make_verification(results, *lost)
+
+    assert sentences(found) == [
+        "Nothing could be measured on the test split.",
+        "trial 0 seed 0 could not be verified: out of memory",
+        "trial 1 seed 0 could not be verified: out of memory",
+    ]
+    assert stale_sentence(found, results) == ""
+
+
 def test_rows_hold_means_spreads_and_intervals_by_radius(found):
     first = verification_rows(found)[0]
 
@@ -117,6 +132,8 @@ def test_constraints_hold_for_the_verified_numbers():
     )
 
     assert [record.number for record in found.results.front] == [1]
+    assert sentences(found)[0].endswith("stay; beyond the constraints now: 0.")
+    assert "held by 1 of 2 complete trials" in caption(found)
     assert verdict(found, member(found, 0)) == "breaks the constraints, 1 of 2 seeds"
 
 
