@@ -54,7 +54,7 @@ def list_studies(root: Path, console: Console) -> None:
     """A line per study in a folder."""
     readable, broken = _sorted_out(studies_in(root))
     if readable:
-        console.print(studies_table(list(readable.values())))
+        console.print(studies_table({path.name: results for path, results in readable.items()}))
     for path, sentence in broken.items():
         named = sentence if str(path) in sentence else f"{path}: {sentence}"
         console.print(f"not readable: {named}", soft_wrap=True, markup=False)

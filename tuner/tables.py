@@ -185,18 +185,22 @@ def plain_table(title: str, caption: str | None = None) -> Table:
     )
 
 
-def studies_table(studies: Sequence[Results]) -> Table:
-    """One row per study; hypervolumes compare only where objectives and data are the same."""
+def studies_table(studies: Mapping[str, Results]) -> Table:
+    """One row per study, by the name of its folder, beside it its own name if that is another.
+
+    Hypervolumes compare only where objectives and data are the same.
+    """
     table = plain_table("Studies")
     for heading in ("study", "complete", "stopped", "failed", "front", "volume", "best", "knee"):
         text = heading in {"study", "best", "knee"}
         table.add_column(
             heading, justify="left" if text else "right", no_wrap=heading != "best", overflow="fold"
         )
-    for results in studies:
+    for folder, results in studies.items():
+        name = results.study.name
         summary = results.summary
         table.add_row(
-            results.study.name,
+            Text(folder if folder == name else f"{folder}\n({name})"),
             f"{summary['trials/complete']:.0f} of {results.study.trials}",
             str(len(results.stopped)),
             str(len(results.failed)),

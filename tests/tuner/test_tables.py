@@ -48,7 +48,15 @@ def test_the_front_loses_no_word_at_80_columns(wide):
 
 
 def test_the_list_of_studies_has_their_names_whole(wide):
-    assert "a-study-with-a-long-name" in printed(studies_table([wide]))
+    assert "a-study-with-a-long-name" in printed(studies_table({wide.study.name: wide}))
+
+
+def test_two_studies_of_one_name_are_told_apart_by_their_folders(wide):
+    listed = printed(studies_table({"first": wide, "second": wide}))
+
+    assert "first" in listed
+    assert "second" in listed
+    assert listed.count("(a-study-with-a-long-name)") == 2
 
 
 def test_what_is_minimised_is_gained_by_having_less():
