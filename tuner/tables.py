@@ -1,6 +1,6 @@
 """A study as rows: for the terminal, for files, for MLflow, and in a sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
