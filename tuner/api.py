@@ -202,7 +202,8 @@ class Study:
         Raises:
             ValueError: if no trial fulfils the wish on these numbers.
         """
-        return choose(self.results, which, load_verification(self.directory), on)
+        found = None if on == "validation" else load_verification(self.directory)
+        return choose(self.results, which, found, on)
 
     def pick(self, which: str = "knee", *, on: Numbers | None = None) -> TrialRecord:
         """The trial of :meth:`choice`, as the study has it: its values are of validation.

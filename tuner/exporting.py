@@ -8,7 +8,7 @@ from rich.console import Console
 from tuner.config_files import Format, refuse_to_replace, write_config, write_configs
 from tuner.directory import StudyDirectory
 from tuner.showing import results_of
-from tuner.verification import load_verification
+from tuner.verification import Verification, load_verification
 from tuner.verification_picks import Numbers, choose, choose_front
 
 FOLDER = "exported"
@@ -39,7 +39,7 @@ def export_pick(
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    chosen = choose(results, pick, load_verification(directory.path), on)
+    chosen = choose(results, pick, _verification(directory, on), on)
     record = chosen.record
     path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
     if output is not None:
@@ -51,6 +51,11 @@ def export_pick(
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}", markup=False)
     console.print(chosen.sentence, markup=False, soft_wrap=True)
     console.print(f"train it with: tuner train {path}", soft_wrap=True, markup=False)
+
+
+def _verification(directory: StudyDirectory, on: Numbers | None) -> Verification | None:
+    """The study's verification; not even read where validation numbers are asked for."""
+    return None if on == "validation" else load_verification(directory.path)
 
 
 def export_members(
@@ -68,7 +73,7 @@ def export_members(
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    members, used = choose_front(results, load_verification(directory.path), on)
+    members, used = choose_front(results, _verification(directory, on), on)
     folder = output or directory.path / FOLDER
     if folder.is_file() or folder.suffix in {".yaml", ".yml", ".json"}:
         raise ValueError(f"--all writes a file per trial into a folder, got the file {folder}")

@@ -108,6 +108,15 @@ def test_all_members_of_the_verified_front_are_exported_where_there_is_one(tmp_p
     assert [path.name for path in (folder / "exported").iterdir()] == ["trial_0001.yaml"]
 
 
+def test_validation_numbers_need_no_verification_that_can_be_read(export, tmp_path):
+    file = tmp_path / "runs/x/verification/verification.json"
+    file.parent.mkdir()
+    file.write_text("{")
+
+    assert "delete it and verify again" in export()[1]
+    assert [export("--on", "validation", *more)[0] for more in ((), ("--all",))] == [0, 0]
+
+
 def test_a_study_file_is_never_overwritten_by_a_config(export, tmp_path):
     file = tmp_path / "runs/x/study.yaml"
     before = file.read_bytes()

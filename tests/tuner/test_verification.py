@@ -2,7 +2,16 @@ import json
 
 import pytest
 from make_records import make_record
-from make_verification import EPSILON, IMAGES, STRONG, make_member, make_verification, study_of
+from make_verification import (
+    EPSILON,
+    IMAGES,
+    OWN,
+    STRONG,
+    make_member,
+    make_run,
+    make_verification,
+    study_of,
+)
 
 from tuner.results import Results
 from tuner.verification import load_verification
@@ -109,6 +118,21 @@ def test_a_verification_that_measured_nothing_says_no_more_than_that(results):
         "trial 1 seed 0 could not be verified: out of memory",
     ]
     assert stale_sentence(found, results) == ""
+
+
+def test_an_attack_that_is_weaker_than_the_studys_own_is_not_said_to_break_more(results):
+    run = make_run(0, 270, 100)
+    own = [m.model_copy(update={"correct": 70}) if m.key == OWN else m for m in run.measured]
+    member = make_member(results, 0).model_copy(
+        update={"runs": (run.model_copy(update={"measured": tuple(own)}),)}
+    )
+
+    told = sentences(make_verification(results, member))[2]
+
+    assert told == (
+        "Of what that attack leaves on the test split, AutoAttack (standard) breaks 10.0 points "
+        "less (chosen); where it is weaker, do not trust it."
+    )
 
 
 def test_rows_hold_means_spreads_and_intervals_by_radius(found):
