@@ -10,6 +10,7 @@ from rich.console import Console
 from trainables.config import TrialConfig
 from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.api_loading import load_config
+from tuner.config_files import refuse_to_replace
 from tuner.directory import StudyDirectory, refuse_another
 from tuner.export import export_config
 from tuner.exporting import slug
@@ -19,6 +20,9 @@ from tuner.records import TrialRecord, TrialState
 from tuner.results import Results
 from tuner.showing import results_of
 from tuner.study import StudyConfig
+from tuner.study_names import find_directory
+from tuner.verification import load_verification
+from tuner.verification_picks import Numbers, Pick, choose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +37,8 @@ class Study:
     """A study, its directory, and what it has come to.
 
     Frames, figures and picks read the study's directory anew each time, so they can be asked for
-    while the study runs, also in another process. Numbers are of the validation split.
+    while the study runs, also in another process. Numbers in frames and figures are of the
+    validation split; picks use those of ``tuner verify`` where there are any.
 
     Args:
         config: what is asked for.
@@ -69,10 +74,14 @@ class Study:
     def open(cls, directory: str | Path) -> "Study":
         """The study that lives in a directory, running, finished or left behind.
 
+        Args:
+            directory: as for any command: it, or the study's name in ``runs``, or how that begins.
+
         Raises:
-            ValueError: if none does.
+            ValueError: if none does, or several names begin so.
         """
-        return cls(StudyDirectory(Path(directory)).study(), directory)
+        place = find_directory(directory)
+        return cls(place.study(), place.path)
 
     @property
     def directory(self) -> Path:
@@ -182,39 +191,57 @@ class Study:
 
         return draw(self.results, kind, backend, metric)
 
-    def pick(self, which: str = "knee") -> TrialRecord:
-        """One trial: ``knee``, ``max-clean``, ``max-robust``, ``robust>=0.4`` or ``trial:7``.
+    def choice(self, which: str = "knee", *, on: Numbers | None = None) -> Pick:
+        """One trial, the numbers that it was picked on, and a sentence that says them.
+
+        Args:
+            which: ``knee``, ``max-clean``, ``max-robust``, ``robust>=0.4`` or ``trial:7``.
+            on: ``validation`` or ``verified`` numbers; default, as of ``tuner export``: verified
+                ones, where ``tuner verify`` has made any.
 
         Raises:
-            ValueError: if no trial fulfils the wish.
+            ValueError: if no trial fulfils the wish on these numbers.
         """
-        return self.results.pick(which)
+        found = None if on == "validation" else load_verification(self.directory)
+        return choose(self.results, which, found, on)
 
-    def trial_config(self, which: str = "knee") -> TrialConfig:
+    def pick(self, which: str = "knee", *, on: Numbers | None = None) -> TrialRecord:
+        """The trial of :meth:`choice`, as the study has it: its values are of validation.
+
+        Raises:
+            ValueError: as ``choice``.
+        """
+        return self.choice(which, on=on).record
+
+    def trial_config(self, which: str = "knee", *, on: Numbers | None = None) -> TrialConfig:
         """The config of a pick, whole.
 
         Raises:
-            ValueError: as ``pick``.
+            ValueError: as ``choice``.
         """
-        return TrialConfig.model_validate(self.pick(which).config)
+        return TrialConfig.model_validate(self.pick(which, on=on).config)
 
-    def export(self, which: str = "knee", path: str | Path | None = None) -> Path:
+    def export(
+        self, which: str = "knee", path: str | Path | None = None, *, on: Numbers | None = None
+    ) -> Path:
         """Write the config of a pick as YAML that ``tuner train`` takes.
 
         Args:
-            which: as of ``pick``.
+            which: as of ``choice``.
             path: the file; default: ``exported/<pick>.yaml`` in the study's directory.
+            on: as of ``choice``.
 
         Returns:
             The file.
 
         Raises:
-            ValueError: as ``pick``.
+            ValueError: as ``choice``, or if ``path`` is there and is no trial's config.
         """
-        results = self.results
-        number = results.pick(which).number
+        if path is not None:
+            refuse_to_replace(Path(path))
+        number = self.pick(which, on=on).number
         file = Path(path or self.directory / "exported" / f"{slug(which)}.yaml")
-        return export_config(results, f"trial:{number}", file)
+        return export_config(self.results, f"trial:{number}", file)
 
     def __len__(self) -> int:
         """Trials that were begun."""

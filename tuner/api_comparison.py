@@ -19,8 +19,8 @@ def compare(*studies: Study) -> pd.DataFrame:
     worst value in all studies.
 
     Args:
-        *studies: two or more studies of the same data, threat model, validation attack and
-            objectives.
+        *studies: two or more studies of the same data, threat model, validation attack,
+            objectives and constraints.
 
     Raises:
         ValueError: if they cannot be compared, with what differs.
@@ -47,7 +47,7 @@ def require_same_task(first: Results, second: Results) -> None:
             raise ValueError(
                 f"studies {first.study.name!r} and {second.study.name!r} cannot be compared: {key} "
                 f"is {ours.get(key)!r} in one and {theirs.get(key)!r} in the other; compare "
-                "studies of the same data, threat, validation attack and objectives"
+                "studies of the same data, threat, validation attack, objectives and constraints"
             )
 
 
@@ -57,6 +57,7 @@ def _task(results: Results) -> dict[str, Any]:
         "data": {key: value for key, value in base["data"].items() if key != "loading"},
         "threat": base["threat"],
         "validation attack": base["validation"]["attack"],
+        "constraints": "; ".join(map(str, results.study.constraints)) or "none",
         "objectives": [f"{o.direction} {o.metric}" for o in results.study.objectives],
     }
 

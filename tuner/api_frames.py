@@ -8,6 +8,7 @@ import pandas as pd
 from tuner.costs import hours, seconds
 from tuner.quantities import interval, is_accuracy, num_images
 from tuner.records import SYMBOLS, TrialRecord
+from tuner.replicates import groups
 from tuner.results import Results
 
 NOT_METRICS = ("epoch", "timestamp")
@@ -110,13 +111,13 @@ def _front_row(results: Results, record: TrialRecord) -> dict[str, Any]:
 def hypervolume_frame(results: Results) -> pd.DataFrame:
     """Hypervolume after each complete trial in the order of their ends, by ``complete`` (1, 2, …).
 
-    Columns: ``trial``, ``hypervolume``, ``hours`` that all complete trials so far held together (of
-    GPUs; of CPU places where the study has no GPU).
+    Columns: ``trial``, ``hypervolume``, ``hours`` that all complete trials so far, their replicates
+    included, held together (of GPUs; of CPU places where the study has no GPU).
     """
-    known = {record.number: record for record in results.complete}
+    known = groups(results.records)
     spent, rows = 0.0, []
     for position, (number, volume) in enumerate(results.hypervolume_history, start=1):
-        spent += hours(results.study, [known[number]])
+        spent += hours(results.study, known[number])
         rows.append((position, number, volume, spent))
     frame = pd.DataFrame(rows, columns=["complete", "trial", "hypervolume", "hours"])
     return frame.set_index("complete")

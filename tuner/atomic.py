@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,12 +14,25 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
 
     Returns:
         ``path``.
+
+    Raises:
+        OSError: naming ``path``, if it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, temporary, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+    return path
+
+
+def _replace(path: Path, temporary: Path, content: bytes) -> None:
+    try:
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
-    return path
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -76,7 +76,11 @@ def run_and_show(
             f"{session.usage.peak_bytes / 1e9:.2f} GB (sum of resident sizes)"
         )
     if not session.synced:
-        console.print(f"MLflow is behind; bring it up to date with: tuner sync {directory.path}")
+        console.print(
+            f"MLflow is behind; bring it up to date with: tuner sync {directory.path}",
+            soft_wrap=True,
+            markup=False,
+        )
     _show_links(session, directory, console)
 
 
@@ -105,7 +109,9 @@ def _say_interrupted(
     if output == Output.json:
         console.out(interruption_as_json(message, directory), highlight=False)
     else:
-        console.print(f"{message}; go on with: tuner resume {directory.path}")
+        console.print(
+            f"{message}; go on with: tuner resume {directory.path}", soft_wrap=True, markup=False
+        )
 
 
 def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Console) -> None:
@@ -126,7 +132,9 @@ def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Co
         for number in numbers:
             files.update(ledger.fail(number, f"{Cause.cancelled}: by tuner cancel"))
     console.print(f"cancelled {len(numbers)} of {len(unfinished)} unfinished trials")
-    console.print(f"go on with the rest: tuner resume {directory.path}")
+    console.print(
+        f"go on with the rest: tuner resume {directory.path}", soft_wrap=True, markup=False
+    )
 
 
 def open_ui(

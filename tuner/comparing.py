@@ -14,6 +14,7 @@ from tuner.bootstrap import Interval
 from tuner.comparison import Comparison, Contender, Part, Row, parts, whole_studies
 from tuner.comparison_picture import comparison_png
 from tuner.directory import StudyDirectory
+from tuner.exporting import unwritable
 from tuner.showing import results_of
 from tuner.study_names import RUNS
 from tuner.tables import attack_sentence, images_sentence, plain_table, row
@@ -38,6 +39,7 @@ def compare_and_show(
 
     Raises:
         ValueError: if they cannot be compared, or there is only one thing to compare.
+        OSError: if the files cannot be written.
     """
     comparison = Comparison(contenders_of(places, by), seed)
     title = file_name(places, by)
@@ -45,9 +47,12 @@ def compare_and_show(
     picture = comparison_png(comparison, f"{title}: fronts compared")
     console.print(comparison_table(comparison))
     console.print(_verdict(comparison), soft_wrap=True, markup=False)
-    write_atomically(path, picture)
     written = json.dumps(as_json(comparison), indent=2, allow_nan=False) + "\n"
-    numbers = write_atomically(path.with_suffix(".json"), written)
+    try:
+        write_atomically(path, picture)
+        numbers = write_atomically(path.with_suffix(".json"), written)
+    except OSError as error:
+        raise unwritable(path, error) from error
     console.print(f"numbers: {numbers}", soft_wrap=True, markup=False)
     console.print(f"plot:    {path}", soft_wrap=True, markup=False)
 

@@ -1,7 +1,7 @@
 """Configs that train the points of a front again, as files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,17 +33,13 @@ def export_config(results: Results, pick: str, path: Path) -> Path:
     return write_config(results, results.pick(pick), path)
 
 
-def export_front(results: Results, folder: Path, form: Format = "yaml") -> list[Path]:
-    """Write the configs of all members of the front.
-
-    Raises:
-        ValueError: if no trial is complete, so that there is no front.
-    """
-    if not results.front:
-        results.pick("knee")  # says why there is none
+def write_configs(
+    results: Results, records: Sequence[TrialRecord], folder: Path, form: Format = "yaml"
+) -> list[Path]:
+    """Write the configs of trials, a file each, named after their numbers."""
     return [
         write_config(results, record, (folder / config_name(record)).with_suffix(f".{form}"))
-        for record in results.front
+        for record in records
     ]
 
 
@@ -59,6 +55,22 @@ def load_trial_config(path: Path) -> TrialConfig:
         ValueError: in one sentence, if it is missing or holds no valid config.
     """
     return load_trial(path)
+
+
+def refuse_to_replace(path: Path) -> None:
+    """See that a file that somebody names to write a config to is not something else already.
+
+    Raises:
+        ValueError: if it is there and holds no trial's config, as a study's own file does.
+    """
+    if not path.exists():
+        return
+    try:
+        load_trial(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is there and is no trial's config, so it is not overwritten; name another file"
+        ) from error
 
 
 def write_config(results: Results, record: TrialRecord, path: Path) -> Path:

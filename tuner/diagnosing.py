@@ -85,8 +85,8 @@ def _diagnose_student(
     for name, content in pictures(found, request).items():
         write_atomically(place / name, content)
     _log_trial(found, place, console)
-    console.print(f"numbers: {place / 'diagnosis.json'}", soft_wrap=True)
-    console.print(f"look at: {place / 'gaps.png'}", soft_wrap=True)
+    console.print(f"numbers: {place / 'diagnosis.json'}", soft_wrap=True, markup=False)
+    console.print(f"look at: {place / 'gaps.png'}", soft_wrap=True, markup=False)
 
 
 def _diagnose_study(directory: StudyDirectory, place: Path, console: Console) -> None:

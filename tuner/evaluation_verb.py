@@ -47,14 +47,16 @@ def evaluate_and_show(
         chosen, threats(target.config, epsilons, norm), split, images, gates=gates, seed=seed
     )
     folder = output or default_output(target.path)
-    console.print(f"{target.architecture}, {target.path}", soft_wrap=True)
+    console.print(f"{target.architecture}, {target.path}", soft_wrap=True, markup=False)
     with console.status("") as status:
         evaluation = evaluate(target, request, folder, lambda what: status.update(f"{what} …"))
     show(evaluation, console)
     write_json(evaluation, folder / "robustness.json")
     write_csv(evaluation, folder / "robustness.csv")
     picture = write_picture(evaluation, folder / "robustness.png")
-    console.print(f"numbers: {folder / 'robustness.json'}, robustness.csv", soft_wrap=True)
+    console.print(
+        f"numbers: {folder / 'robustness.json'}, robustness.csv", soft_wrap=True, markup=False
+    )
     console.print(f"plot: {picture}", soft_wrap=True)
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuner.config_files import Format, export_front, write_config
+from tuner.config_files import Format, refuse_to_replace, write_config, write_configs
 from tuner.directory import StudyDirectory
-from tuner.results import Results
 from tuner.showing import results_of
-from tuner.verification import load_verification
-from tuner.verification_picks import Numbers, choose
+from tuner.verification import Verification, load_verification
+from tuner.verification_picks import Numbers, choose, choose_front
 
 FOLDER = "exported"
 
@@ -35,13 +34,16 @@ def export_pick(
         on: the numbers to pick on; None: verified ones, if there are any.
 
     Raises:
-        ValueError: if nothing can be picked so, or the file's name ends in another format.
+        ValueError: if nothing can be picked so, the file's name ends in another format, or
+            ``output`` is a file that holds something else.
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    chosen = choose(results, pick, load_verification(directory.path), on)
+    chosen = choose(results, pick, _verification(directory, on), on)
     record = chosen.record
     path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
+    if output is not None:
+        refuse_to_replace(path)
     try:
         write_config(results, record, path)
     except OSError as error:
@@ -51,41 +53,57 @@ def export_pick(
     console.print(f"train it with: tuner train {path}", soft_wrap=True, markup=False)
 
 
+def _verification(directory: StudyDirectory, on: Numbers | None) -> Verification | None:
+    """The study's verification; not even read where validation numbers are asked for."""
+    return None if on == "validation" else load_verification(directory.path)
+
+
 def export_members(
-    directory: StudyDirectory, output: Path | None, console: Console, *, form: Format | None
+    directory: StudyDirectory,
+    output: Path | None,
+    console: Console,
+    *,
+    form: Format | None,
+    on: Numbers | None = None,
 ) -> None:
     """Write the configs of all members of a study's front into a folder.
 
     Raises:
-        ValueError: if there is no front, or ``output`` is no folder.
+        ValueError: if there is no front on these numbers, or ``output`` is no folder.
         OSError: if it cannot be written.
     """
     results = results_of(directory)
+    members, used = choose_front(results, _verification(directory, on), on)
     folder = output or directory.path / FOLDER
     if folder.is_file() or folder.suffix in {".yaml", ".yml", ".json"}:
         raise ValueError(f"--all writes a file per trial into a folder, got the file {folder}")
     try:
-        paths = export_front(results, folder, form or "yaml")
+        paths = write_configs(results, members, folder, form or "yaml")
     except OSError as error:
         raise unwritable(folder, error) from error
-    _list(results, paths, console)
-
-
-def _list(results: Results, paths: list[Path], console: Console) -> None:
-    for record, path in zip(results.front, paths, strict=True):
-        console.print(f"trial {record.number} ({record.pair}): {path}", soft_wrap=True)
+    console.print(f"the front on {used} numbers:", markup=False)
+    for record, path in zip(members, paths, strict=True):
+        console.print(
+            f"trial {record.number} ({record.pair}): {path}", soft_wrap=True, markup=False
+        )
     console.print(f"train one with: tuner train {paths[0]}", soft_wrap=True, markup=False)
 
 
 def place(output: Path, name: str, form: Format | None) -> Path:
     """The file to write: ``output`` itself, or ``name`` in it where it is a folder.
 
+    What is not there yet is a folder if its name has no ending.
+
     Raises:
-        ValueError: if the file's name ends in another format than ``form``.
+        ValueError: if the file's name ends in another format than ``form``, or in none.
     """
-    if output.is_dir() or output.name == FOLDER:
+    if output.is_dir() or (not output.suffix and not output.exists()):
         return output / name
-    ending = {".json": "json"}.get(output.suffix, "yaml")
+    ending = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}.get(output.suffix)
+    if ending is None:
+        raise ValueError(
+            f"--output {output} must be a folder, or a file that ends in .yaml, .yml or .json"
+        )
     if form is not None and ending != form:
         raise ValueError(
             f"--output {output} ends as {ending}, but --format is {form}; name a file that ends "

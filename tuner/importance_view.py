@@ -42,7 +42,7 @@ def show_importance(
         console.out(_as_csv(found), highlight=False, end="")
     else:
         console.print(importance_table(results, found, evaluator))
-        console.print(f"see how each weight acts: {directory.report}", soft_wrap=True)
+        console.print(f"see how each weight acts: {directory.report}", soft_wrap=True, markup=False)
 
 
 def importance_table(results: Results, found: Importances, evaluator: Evaluator) -> Table:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tuner.directory import StudyDirectory
 from tuner.jobs import ENDED, Job, client_of, status_of
-from tuner.ledger import Ledger
+from tuner.ledger import read_records
 from tuner.quantities import short, written
 from tuner.records import TrialRecord, TrialState
 
@@ -47,7 +47,7 @@ def show_trial(directory: StudyDirectory, number: int, console: Console) -> None
         ValueError: if the study has no such trial.
     """
     study = directory.study()
-    records = Ledger(study, directory.path).records()
+    records = read_records(study, directory.path)
     if not 0 <= number < len(records):
         raise ValueError(
             f"study {directory.path} has no trial {number}; it has {len(records)}, numbered from 0"
@@ -59,7 +59,7 @@ def show_trial(directory: StudyDirectory, number: int, console: Console) -> None
     error = directory.trial(number) / "error.log"
     if record.state == TrialState.failed and error.is_file():
         console.print(error.read_text().rstrip(), markup=False, soft_wrap=True)
-    console.print(f"files: {directory.trial(number)}", soft_wrap=True)
+    console.print(f"files: {directory.trial(number)}", soft_wrap=True, markup=False)
 
 
 def headline(record: TrialRecord) -> str:

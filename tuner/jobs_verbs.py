@@ -15,7 +15,7 @@ from tuner.jobs import (
 )
 from tuner.jobs_driver import driver_of, stop_driver
 from tuner.jobs_log import job_log, show_trial
-from tuner.ledger import Ledger
+from tuner.ledger import read_records
 from tuner.remaining import missing
 from tuner.study import StudyConfig
 
@@ -28,8 +28,10 @@ def submit_and_show(
     status = wait_for_start(job)
     console.print(f"job {job.id} at {job.address}: {status.lower()}", soft_wrap=True)
     console.print("this machine may leave; the study runs on the cluster")
-    console.print(f"stop it with: tuner stop {directory.path}", soft_wrap=True)
-    console.print(f"read along with: tuner logs {directory.path} --follow", soft_wrap=True)
+    console.print(f"stop it with: tuner stop {directory.path}", soft_wrap=True, markup=False)
+    console.print(
+        f"read along with: tuner logs {directory.path} --follow", soft_wrap=True, markup=False
+    )
 
 
 def show_logs(
@@ -66,7 +68,7 @@ def stop_and_show(directory: StudyDirectory, patience: float, console: Console) 
         console.print(f"the driver ended on {stop_driver(directory, patience=patience)}")
     if directory.config.is_file():
         study = directory.study()
-        left = missing(study, Ledger(study, directory.path).records())
+        left = missing(study, read_records(study, directory.path))
         console.print(f"{left} of {study.trials} trials to go; all that was reported is kept")
     console.print(f"go on with: {continuation(directory, job)}", soft_wrap=True)
 

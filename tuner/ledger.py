@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from tuner.differences import difference, merged
 from tuner.proposals import Proposal
 from tuner.records import Cause, TrialRecord, TrialState
+from tuner.storage import has_begun, holds, open_storage
 from tuner.study import StudyConfig
 
 STATES: dict[optuna.trial.TrialState, TrialState] = {
@@ -49,7 +49,7 @@ class Ledger:
         self, study: StudyConfig, directory: Path, storage: BaseStorage | None = None
     ) -> None:
         self._config, self._directory = study, directory
-        self._storage = storage or _open_storage(study, directory)
+        self._storage = storage or open_storage(study, directory)
         directions = [objective.direction for objective in study.objectives]
         self._study = _open_study(study.name, self._storage, directions)
         found = [direction.name.lower() for direction in self._study.directions]
@@ -199,8 +199,14 @@ def _open_study(
         return optuna.create_study(study_name=name, storage=storage, directions=directions)
 
 
-def _open_storage(study: StudyConfig, directory: Path) -> BaseStorage:
-    if study.storage:
-        return optuna.storages.get_storage(study.storage)
-    journal = str(directory / "optuna.journal")
-    return JournalStorage(JournalFileBackend(journal, lock_obj=JournalFileOpenLock(journal)))
+def read_records(study: StudyConfig, directory: Path) -> list[TrialRecord]:
+    """All trials of a study for those who only look: nothing is written or begun.
+
+    Raises:
+        ValueError: if the storage holds another study of this name, or is damaged.
+        ConnectionError: if the storage does not answer.
+    """
+    if not has_begun(study, directory):
+        return []
+    storage = open_storage(study, directory)
+    return Ledger(study, directory, storage).records() if holds(storage, study.name) else []

@@ -17,6 +17,26 @@ SHOWN = 5
 """Numbers of differing images that an error names."""
 
 
+NAMES = {"student.onnx", "student.pt2", "config.yaml", "package.json", "README.md"}
+"""What a package may hold."""
+
+
+def refuse_foreign(folder: Path) -> None:
+    """See that a package overwrites nothing but an earlier one.
+
+    Raises:
+        ValueError: if the folder holds something else, such as a README of its own.
+    """
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    # written in this order: programs, package.json, the rest
+    allowed = NAMES if "package.json" in there else {"student.onnx", "student.pt2"}
+    if foreign := sorted(name for name in there - allowed if not name.endswith(".part")):
+        raise ValueError(
+            f"folder {folder} holds something else than a package ({', '.join(foreign[:SHOWN])}); "
+            "name an empty or a new one with --output"
+        )
+
+
 def write_package(package: Package, folder: Path) -> Path:
     """Write ``package.json``, ``config.yaml`` and the model card.
 

@@ -28,12 +28,13 @@ def package(
 ) -> None:
     """Make ONNX and torch.export programs of a student, check them, and write its model card."""
     from tuner.evaluation_target import Foreign, find_target
-    from tuner.package_files import write_package
+    from tuner.package_files import refuse_foreign, write_package
     from tuner.packaging import make_package
 
     formats = chosen_formats(form)
     target = find_target(checkpoint, Foreign())
     folder = output or target.path.parent / "package"
+    refuse_foreign(folder)
     with console.status("") as status:
         made = make_package(target, formats, folder, lambda what: status.update(f"{what} …"))
     card = write_package(made, folder)
@@ -69,18 +70,23 @@ def checks_table(made: "Package") -> "Table":
     """What every program comes to, and how fast and large it is."""
     from rich.table import Table
 
+    from tuner.package_facts import target_attack
     from tuner.packaging import BATCHES, EAGER, RUNTIMES
 
     found = made.network
     shown = Table(
         title=f"{made.target.architecture} on the first {found.images} test images",
+        caption=f"robust: {target_attack(made)}; max diff: of a logit from PyTorch's; differing: "
+        f"other predictions; ms: median time for {' or '.join(map(str, BATCHES))} images",
+        caption_justify="left",
         box=None,
         header_style="bold",
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     shown.add_column("program", no_wrap=True)
     heads = ("clean %", "robust %", "max diff", "differing", "kB")
-    for head in (*heads, *(f"ms for {n}" for n in BATCHES)):
+    for head in (*heads, *(f"ms, {n}" for n in BATCHES)):
         shown.add_column(head, justify="right", no_wrap=True)
     runtimes = {f"student.{form}": name for form, name in RUNTIMES.items()}
     for name, one in {EAGER: found, **made.agreements}.items():

@@ -68,9 +68,10 @@ def _within(results: "Results", metric: str, sign: str, bound: float) -> TrialRe
     members = [record for record in results.front if holds(float(record.values[metric]), bound)]
     if not members:
         closest = best(results, metric)
+        percent = "; write a share in [0, 1], not percent" if bound > 1 else ""
         raise ValueError(
             f"no complete trial has {metric} {sign} {bound:g}; the best is "
-            f"{closest.values[metric]:.4f} (trial {closest.number})"
+            f"{closest.values[metric]:.4f} (trial {closest.number}){percent}"
         )
     others = [other for other in results.metrics if other != metric]
     return best(results, others[0] if others else metric, members)

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.exporting import unwritable
 from tuner.report import write_report
 from tuner.results import Results
 from tuner.session_facts import kept_facts
@@ -16,13 +17,21 @@ def write_and_show(directory: StudyDirectory, output: Path | None, console: Cons
     """Write a study's report as it stands now, and say where.
 
     Raises:
-        ValueError: if ``output`` is a directory.
+        ValueError: if ``output`` is a directory, or no HTML file.
+        OSError: if it cannot be written.
     """
     path = output or directory.report
     if path.is_dir():
         raise ValueError(f"--output {path} is a directory; name a file in it: {path}/report.html")
-    write_as_it_stands(directory, results_of(directory), path)
-    console.print(f"report: {path} ({path.stat().st_size / 1e3:.0f} kB)", soft_wrap=True)
+    if path.suffix not in {".html", ".htm"}:
+        raise ValueError(f"--output {path} must end in .html: the report is a page")
+    results = results_of(directory)
+    try:
+        write_as_it_stands(directory, results, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    kilobytes = path.stat().st_size / 1e3
+    console.print(f"report: {path} ({kilobytes:.0f} kB)", soft_wrap=True, markup=False)
 
 
 def write_as_it_stands(

@@ -158,8 +158,11 @@ class Results:
             ValueError: if no trial is complete.
         """
         if not self.complete:
+            ended = {"failed": len(self.failed), "stopped early": len(self.stopped)}
+            told = ", ".join(f"{number} {how}" for how, number in ended.items() if number)
             raise ValueError(
-                f"study {self.study.name!r} has no complete trial yet, so there is no front"
+                f"study {self.study.name!r} has no complete trial yet{told and f' ({told})'}, so "
+                "there is no front; tuner status says how far it is and what went wrong"
             )
 
     @cached_property

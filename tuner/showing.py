@@ -1,5 +1,6 @@
 """What the verbs that only look at studies do; without Ray, and without MLflow."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.console import Console
 from tuner.directory import StudyDirectory
 from tuner.export import front_csv, front_json
 from tuner.gains import gains_table
-from tuner.ledger import Ledger
+from tuner.ledger import read_records
 from tuner.results import Results
 from tuner.tables import front_table, studies_table
 from tuner.terminal import Format
@@ -16,8 +17,10 @@ from tuner.terminal import Format
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
     """The front as a table, what alignment buys, and the paths of everything written."""
     if not results.front:
-        reasons = [record.reason for record in results.failed] or ["none has ended yet"]
-        console.print(f"no trial completed: {reasons[0]}", soft_wrap=True, markup=False)
+        ended = [*results.failed, *results.stopped]
+        reasons = [f"trial {r.number} {r.state}: {r.reason}" for r in ended]
+        why = (reasons or ["none has ended yet"])[0]
+        console.print(f"no trial completed: {why}", soft_wrap=True, markup=False)
         show_places(directory, console)
         return
     console.print(front_table(results))
@@ -42,19 +45,41 @@ def show_places(directory: StudyDirectory, console: Console) -> None:
     for name, path in there.items():
         console.print(f"{name + ':':<12} {path}", soft_wrap=True, markup=False)
     if not there:
-        console.print(f"write a page on it: tuner report {directory.path}", soft_wrap=True)
+        console.print(
+            f"write a page on it: tuner report {directory.path}", soft_wrap=True, markup=False
+        )
 
 
 def list_studies(root: Path, console: Console) -> None:
     """A line per study in a folder."""
-    found = studies_in(root)
-    console.print(studies_table([results_of(directory) for directory in found]))
-    console.print(f"look at one with: tuner front {found[0].path}", soft_wrap=True)
+    readable, broken = _sorted_out(studies_in(root))
+    if readable:
+        console.print(studies_table({path.name: results for path, results in readable.items()}))
+    for path, sentence in broken.items():
+        named = sentence if str(path) in sentence else f"{path}: {sentence}"
+        console.print(f"not readable: {named}", soft_wrap=True, markup=False)
+    if readable:
+        first = next(iter(readable))
+        console.print(f"look at one with: tuner front {first}", soft_wrap=True, markup=False)
+
+
+def _sorted_out(studies: Sequence[StudyDirectory]) -> tuple[dict[Path, Results], dict[Path, str]]:
+    """Results of the studies that can be read, and why the others cannot, by directory."""
+    readable, broken = {}, {}
+    for directory in studies:
+        try:
+            readable[directory.path] = results_of(directory)
+        except (ValueError, OSError) as error:
+            broken[directory.path] = " ".join(str(error).split())
+    return readable, broken
 
 
 def list_studies_as_json(root: Path, console: Console) -> None:
     """The studies in a folder, for programs."""
-    console.print_json(data=[_study_row(directory) for directory in studies_in(root)])
+    readable, broken = _sorted_out(studies_in(root))
+    rows = [_study_row(StudyDirectory(path), results) for path, results in readable.items()]
+    unread = [{"directory": str(path), "error": why} for path, why in broken.items()]
+    console.print_json(data=[*rows, *unread])
 
 
 def studies_in(root: Path) -> list[StudyDirectory]:
@@ -69,8 +94,7 @@ def studies_in(root: Path) -> list[StudyDirectory]:
     return found
 
 
-def _study_row(directory: StudyDirectory) -> dict[str, object]:
-    results = results_of(directory)
+def _study_row(directory: StudyDirectory, results: Results) -> dict[str, object]:
     return {
         "study": results.study.name,
         "directory": str(directory.path),
@@ -90,7 +114,7 @@ def results_of(directory: StudyDirectory) -> Results:
         ValueError: if there is no study in the directory.
     """
     study = directory.study()
-    return Results(study, Ledger(study, directory.path).records())
+    return Results(study, read_records(study, directory.path))
 
 
 def show_front(directory: StudyDirectory, console: Console) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tuner.curves import SECONDS, Curves, Recording, shipped_recording
 from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
+from tuner.ledger import read_records
 from tuner.proposals import check_space
 from tuner.records import TrialRecord, TrialState
 from tuner.replicates import groups
@@ -144,7 +144,7 @@ def recording_of(place: StudyDirectory) -> Recording:
         ValueError: if it has fewer than ten.
     """
     study = place.study()
-    records = [r for r in Ledger(study, place.path).records() if r.state == TrialState.complete]
+    records = [r for r in read_records(study, place.path) if r.state == TrialState.complete]
     whole = [record for record in records if len(record.reports) == record.config["epochs"]]
     if len(whole) < 10:
         raise ValueError(

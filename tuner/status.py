@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner.costs import hours
 from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
+from tuner.ledger import read_records
 from tuner.reasons import kinds
 from tuner.records import TrialRecord, TrialState
 from tuner.remaining import missing
@@ -88,7 +88,7 @@ def status_of(directory: StudyDirectory) -> Status:
         ValueError: if there is no study in the directory.
     """
     study = directory.study()
-    results = Results(study, Ledger(study, directory.path).records())
+    results = Results(study, read_records(study, directory.path))
     return Status(directory, results, directory.driver(), time.time())
 
 

@@ -54,6 +54,10 @@ def load_trial(path: Path) -> TrialConfig:
         ValueError: in one sentence, if it is missing, no YAML or no valid config.
     """
     content = read_settings(path)
+    if {"base", "search_space"} & content.keys():
+        raise ValueError(
+            f"{path} is a study, not a trial; take one of its configs out with: tuner export"
+        )
     return _validated({k: v for k, v in content.items() if k != "provenance"}, path, TrialConfig)
 
 
@@ -67,6 +71,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: in one sentence, if it is missing, no YAML or holds something else.
     """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the path of a .yaml file")
     if not path.is_file():
         raise ValueError(f"file {path} does not exist; give the path of a .yaml file")
     try:

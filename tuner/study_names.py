@@ -56,7 +56,7 @@ def known_studies(root: Path) -> dict[str, set[Path]]:
 
 def _name_in(file: Path) -> str:
     """The study's name, without validating the rest of the file; else its folder's."""
-    found = NAME.search(file.read_text(encoding="utf-8"))
+    found = NAME.search(file.read_text(encoding="utf-8", errors="replace"))
     return found[1] if found else file.parent.name
 
 

@@ -1,6 +1,6 @@
 """A study as rows: for the terminal, for files, for MLflow, and in a sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -19,6 +19,7 @@ from tuner.quantities import (
 )
 from tuner.quantities import wilson as wilson
 from tuner.records import SYMBOLS, TrialRecord
+from tuner.remaining import missing
 from tuner.results import Results
 
 Row = dict[str, Any]
@@ -145,13 +146,13 @@ def front_table(results: Results) -> Table:
 
     A baseline that is on the front stands in both parts and says so.
     """
-    table = plain_table(f"Front of {results.study.name}", caption=caption(results))
+    table = plain_table(f"Front of {results.study.name}{so_far(results)}", caption=caption(results))
     for heading in headings(results):
         text = heading in {"teacher > student", "student", "method", "label"}
         table.add_column(
             NARROW.get(heading, heading),
             justify="left" if text else "right",
-            no_wrap=heading != "label",
+            no_wrap=not text,
             overflow="fold",
             min_width=8 if text else None,
         )
@@ -162,6 +163,13 @@ def front_table(results: Results) -> Table:
     for record in sorted(results.baselines, key=lambda record: (record.student, record.number)):
         table.add_row(*map(Text, cells(results, record)), style="dim")
     return table
+
+
+def so_far(results: Results) -> str:
+    """How far a study has come that is not at its end; empty for one that is."""
+    left = missing(results.study, results.records)
+    ended = len(results.records) - len(results.running)
+    return f" so far: {ended} of {ended + left} trials have ended" if left else ""
 
 
 def plain_table(title: str, caption: str | None = None) -> Table:
@@ -177,26 +185,22 @@ def plain_table(title: str, caption: str | None = None) -> Table:
     )
 
 
-def studies_table(studies: Sequence[Results]) -> Table:
-    """One row per study; hypervolumes compare only where objectives and data are the same."""
+def studies_table(studies: Mapping[str, Results]) -> Table:
+    """One row per study, by the name of its folder, beside it its own name if that is another.
+
+    Hypervolumes compare only where objectives and data are the same.
+    """
     table = plain_table("Studies")
-    for heading in (
-        "study",
-        "complete",
-        "stopped",
-        "failed",
-        "front",
-        "hypervolume",
-        "best",
-        "knee",
-    ):
+    for heading in ("study", "complete", "stopped", "failed", "front", "volume", "best", "knee"):
+        text = heading in {"study", "best", "knee"}
         table.add_column(
-            heading, justify="left" if heading in {"study", "best", "knee"} else "right"
+            heading, justify="left" if text else "right", no_wrap=heading != "best", overflow="fold"
         )
-    for results in studies:
+    for folder, results in studies.items():
+        name = results.study.name
         summary = results.summary
         table.add_row(
-            results.study.name,
+            Text(folder if folder == name else f"{folder}\n({name})"),
             f"{summary['trials/complete']:.0f} of {results.study.trials}",
             str(len(results.stopped)),
             str(len(results.failed)),

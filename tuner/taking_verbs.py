@@ -45,11 +45,17 @@ def export(
     if every and pick is not None:
         raise ValueError(f"--all writes every member of the front, got --pick {pick} too; use one")
     if every:
-        export_members(place, output, console, form=form.value if form else None)
+        export_members(
+            place,
+            output,
+            console,
+            form=form.value if form else None,
+            on=on.value if on else None,
+        )
         return
     export_pick(
         place,
-        pick or "knee",
+        "knee" if pick is None else pick,
         output,
         console,
         form=form.value if form else None,

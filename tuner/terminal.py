@@ -24,9 +24,16 @@ class SentenceGroup(TyperGroup):
         except (ValueError, OSError) as error:  # ConnectionError is an OSError
             if ctx.params.get("debug"):
                 raise
-            sentence = " ".join(str(error).split())
+            sentence = " ".join(_words(error).split())
             errors.print(f"error: {sentence}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
+
+
+def _words(error: ValueError | OSError) -> str:
+    """What the error says; what the operating system says, without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
+    return str(error)
 
 
 StudyName = Annotated[

@@ -59,8 +59,9 @@ class TrainingFolder:
         """Make the folder this run's, or see that it is; writes config.yaml and machine.json.
 
         Raises:
-            ValueError: if another config was trained there.
+            ValueError: if another config was trained there, or it holds something else.
         """
+        self._refuse_foreign()
         self._refuse_another()
         path = self.path / "config.yaml"
         if not path.is_file():
@@ -70,6 +71,18 @@ class TrainingFolder:
             self.metrics.unlink(missing_ok=True)
             self.student.unlink(missing_ok=True)
             write_atomically(self._machine, json.dumps(self._made_with(), indent=1) + "\n")
+
+    def _refuse_foreign(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{self.path} is a file; name a folder with --output")
+        trial = self.path.parent.name == "trials" and (self.path.parents[1] / "study.yaml").exists()
+        there = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        begun = {"config.yaml", "checkpoint.pt"} & there
+        # further seeds, and what a kill leaves before the config is there
+        ours = {name for name in there if name.startswith("seed_") or name.endswith(".part")}
+        if trial or (there - ours and not begun):
+            what = "is a trial of a study" if trial else "is not empty and holds no training"
+            raise ValueError(f"folder {self.path} {what}; name an empty or a new one with --output")
 
     def _refuse_another(self) -> None:
         before: Mapping[str, Any] | None = None

@@ -161,7 +161,11 @@ def _train(folder: TrainingFolder, request: TrainingRequest, console: Console) -
         _epochs(folder, request, tracking, console)
     except KeyboardInterrupt:
         _ended(folder, tracking, TrialState.stopped, "interrupted")
-        console.print(f"stopped; the same command goes on from {folder.checkpoint}")
+        console.print(
+            f"stopped; the same command goes on from {folder.checkpoint}",
+            soft_wrap=True,
+            markup=False,
+        )
         raise SystemExit(INTERRUPTED) from None
     except ValueError as error:
         _ended(folder, tracking, TrialState.failed, str(error))

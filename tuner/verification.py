@@ -185,8 +185,9 @@ class Verification(Frozen):
         )
 
     def unverified(self, results: Results) -> list[TrialRecord]:
-        """Members of the study's front as it is now that were not measured: it went on since."""
-        return [record for record in results.front if self.member(record.number) is None]
+        """Members of the study's front as it is now that were not asked for: it went on since."""
+        asked = {member.trial for member in self.members}
+        return [record for record in results.front if record.number not in asked]
 
     def optimism(self, members: list[VerifiedMember]) -> dict[str, float]:
         """How far validation promised more than the same attack finds on the test split.

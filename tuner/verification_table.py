@@ -7,7 +7,7 @@ from rich.text import Text
 
 from tuner.quantities import difference, radius, written
 from tuner.results import Results
-from tuner.tables import plain_table
+from tuner.tables import constraints_sentence, plain_table
 from tuner.verification import CLEAN, Verification, VerifiedMember
 from tuner.verification_statistics import Estimate
 
@@ -149,7 +149,7 @@ def caption(found: Verification) -> str:
         f"test images; robust: {found.attack_name}, {norm} epsilon "
         f"{radius(found.threat.epsilon)}. In brackets: 95 % intervals of the "
         "choice of seeds and images together. Within noise: the intervals overlap on every "
-        "accuracy."
+        f"accuracy.{constraints_sentence(found.results)}"
     )
 
 
@@ -162,6 +162,8 @@ def means(found: Verification) -> str:
 
 def sentences(found: Verification) -> list[str]:
     """What the numbers say: who fell, how optimistic validation was, what could not be done."""
+    if not found.measured:
+        return ["Nothing could be measured on the test split.", *_failures(found)]
     return [*_fallen(found), *_optimism(found), *_failures(found)]
 
 
@@ -170,7 +172,10 @@ def _fallen(found: Verification) -> list[str]:
     fallen = [member for member in front if not found.is_on_front(member)]
     risen = [m for m in found.measured if m.role == "neighbour" and found.is_on_front(m)]
     count = f"{len(front) - len(fallen)} of the {len(front)} trials on the validation front stay"
-    gone = f"; beaten now: {_numbers(fallen)}" if fallen else ""
+    beaten = [member for member in fallen if found.beaten_by(member)]
+    bad = [member for member in fallen if member not in beaten]
+    gone = f"; beaten now: {_numbers(beaten)}" if beaten else ""
+    gone += f"; beyond the constraints now: {_numbers(bad)}" if bad else ""
     new = f"; new on it: {_numbers(risen)}" if risen else ""
     return [f"{count}{gone}{new}."]
 
@@ -193,10 +198,12 @@ def _optimism(found: Verification) -> list[str]:
     bias = f"Selection bias, validation minus test under the study's own attack: {'; '.join(told)}."
     if not kept:
         return [bias]
+    weaker = any(share is not None and share > 1 for share in left.values())
+    warning = "; more than all: it is the weaker attack, do not trust it" if weaker else ""
     return [
         bias,
         f"Of what that attack leaves on the test split, {found.attack_name} leaves "
-        f"{', '.join(kept)}.",
+        f"{', '.join(kept)}{warning}.",
     ]
 
 

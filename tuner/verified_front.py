@@ -24,8 +24,10 @@ def show_verification(found: Verification, directory: StudyDirectory, console: C
     for sentence in sentences(found):
         console.print(sentence, markup=False, soft_wrap=True)
     folder = directory.path / "verification"
-    console.print(f"numbers: {folder / 'verification.json'}, verification.csv", soft_wrap=True)
-    console.print(f"plot: {folder / 'verification.png'}", soft_wrap=True)
+    console.print(
+        f"numbers: {folder / 'verification.json'}, verification.csv", soft_wrap=True, markup=False
+    )
+    console.print(f"plot: {folder / 'verification.png'}", soft_wrap=True, markup=False)
 
 
 def show_verified_front(directory: StudyDirectory, console: Console) -> None:

@@ -57,7 +57,7 @@ def verify(  # noqa: PLR0917 - Typer passes options by position
     show_verification(found, place, console)
     report = write_as_it_stands(place, results_of(place))
     _log(found, place, console)
-    console.print(f"report: {report}", soft_wrap=True)
+    console.print(f"report: {report}", soft_wrap=True, markup=False)
 
 
 def _radii(text: str | None) -> tuple[float, ...] | None:

@@ -20,7 +20,7 @@ from search_spaces.sampling import narrow
 from trainables.config import TrialConfig
 from tuner.differences import describe_differences
 from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
+from tuner.ledger import read_records
 from tuner.lessons import Lesson, ending
 from tuner.proposals import resolve
 from tuner.records import TrialRecord, TrialState
@@ -116,9 +116,9 @@ def _lessons(study: StudyConfig, place: StudyDirectory) -> dict[Any, Lesson]:
     _require_comparable(study, earlier, place.path)
     now = searched(study)
     _require_narrower(now, searched(earlier), place.path)
-    ledger = Ledger(earlier, place.path)
+    records = read_records(earlier, place.path)
     found: dict[Any, Lesson] = {}
-    for record in _to_learn_from(ledger.records()):
+    for record in _to_learn_from(records):
         params = _within(study, record)
         state, values, violation = ending(study, record)
         if params and state != OptunaState.FAIL:

@@ -1,5 +1,6 @@
 """A study in Python: loading, frames, figures, picks, comparison; without Ray."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -8,15 +9,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 import yaml
-from make_records import make_search
-from written_study import STUDY, write_study
+from make_records import make_record, make_search, make_study
+from make_verification import make_member, make_verification, study_of
+from written_study import STUDY, write_results, write_study
 
 from trainables.config import TrialConfig
 from trainables.single import train
 from tuner import Study, compare, evaluate
 from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.directory import StudyDirectory
+from tuner.results import Results
 from tuner.study import StudyConfig
+from tuner.verification_files import write_files
 
 KINDS = ["front", "curves", "parallel_coordinates", "importances", "hypervolume"]
 
@@ -253,3 +257,62 @@ def test_a_checkpoint_is_measured_into_a_frame(tmp_path):
 def test_a_split_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ValueError, match="unknown split 'train'; known: test, validation"):
         evaluate(tmp_path, split="train")
+
+
+def test_a_config_never_overwrites_what_is_no_config(tmp_path):
+    study = Study.open(write_study(tmp_path))
+    file = study.directory / "study.yaml"
+    before = file.read_bytes()
+
+    with pytest.raises(ValueError, match="is no trial's config, so it is not overwritten"):
+        study.export("knee", file)
+
+    assert file.read_bytes() == before
+
+
+def test_a_study_is_opened_by_the_beginning_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path / "runs")
+
+    assert str(Study.open("sma").directory) == "runs/small"
+    with pytest.raises(ValueError, match="unknown study 'digits'"):
+        Study.open("digits")
+
+
+def test_picks_go_by_verified_numbers_as_tuner_export_does(tmp_path):
+    teachers = {"wide": {"architecture": "small_resnet8"}}
+    results = study_of((0.95, 0.30), (0.90, 0.50), (0.89, 0.48), trials=3, teachers=teachers)
+    folder = write_results(results, tmp_path / "x")
+    counts = {0: (285, 60), 1: (264, 120), 2: (270, 129)}
+    members = [make_member(results, number, pair) for number, pair in counts.items()]
+    write_files(make_verification(results, *members), folder / "verification")
+    study = Study.open(folder)
+
+    chosen = study.choice("max-robust")
+
+    assert (chosen.on, chosen.record.number) == ("verified", 2)
+    assert study.pick("max-robust", on="validation").number == 1
+    text = study.export("max-robust", tmp_path / "a.yaml").read_text()
+    assert "trial 2 (searched)" in text
+
+
+def test_the_hours_of_the_hypervolume_are_those_of_all_replicates():
+    first, second = make_record(0, 0.9, 0.4), make_record(1, 0.8, 0.5)
+    second = dataclasses.replace(second, repeats=0)
+    records = [
+        dataclasses.replace(record, reports=({**record.reports[0], "cost/seconds": 1800.0},))
+        for record in (first, second)
+    ]
+
+    frame = hypervolume_frame(Results(make_study(replicates=2), records))
+
+    assert list(frame["hours"]) == [1.0]
+
+
+def test_studies_with_other_constraints_are_not_compared(tmp_path):
+    bound = [{"metric": "val/clean_accuracy", "at_least": 0.5}]
+    free = Study.open(write_study(tmp_path))
+    bounded = Study.open(write_study(tmp_path, name="bounded", constraints=bound))
+
+    with pytest.raises(ValueError, match="constraints is 'none' in one and 'val/clean_accuracy"):
+        compare(free, bounded)

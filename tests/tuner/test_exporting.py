@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from make_records import make_search
+from make_verification import make_member, make_verification, study_of
 from typer.testing import CliRunner
 from written_study import write_results
 
@@ -11,6 +12,7 @@ from tuner.cli import app
 from tuner.config_files import load_trial_config
 from tuner.exporting import slug
 from tuner.results import Results
+from tuner.verification_files import write_files
 
 
 @pytest.fixture
@@ -56,6 +58,7 @@ def test_all_members_of_the_front_go_into_a_folder(export, results, tmp_path):
         (("--output", "here/a.yml"), "here/a.yml"),
         (("--format", "json"), "runs/x/exported/knee.json"),
         (("--output", "."), "knee.yaml"),
+        (("--output", "new/"), "new/knee.yaml"),
         (("--pick", "robust >= 0.5"), "runs/x/exported/robust-at-least-0.5.yaml"),
     ],
 )
@@ -72,11 +75,14 @@ def test_the_files_name_and_the_format_agree(export, tmp_path, arguments, path):
         (("--pick", "trial:11"), "trial 11 is stopped; only complete trials can be picked"),
         (("--pick", "trial:51000"), "trial 51000 is not in the study"),
         (("--pick", "robust>=0.99"), "no complete trial has val/robust_accuracy >= 0.99"),
+        (("--pick", "robust>=40"), "write a share in [0, 1], not percent"),
         (("--pick", "best"), "unknown pick 'best'; allowed are forms such as knee"),
         (("--pick", "knee", "--all"), "got --pick knee too; use one"),
         (("--output", "a.json", "--format", "yaml"), "name a file that ends in .yaml"),
         (("--all", "--output", "a.yaml"), "into a folder, got the file a.yaml"),
         (("--output", "file/a.yaml"), "name another place with --output"),
+        (("--output", "a.txt"), "--output a.txt must be a folder, or a file that ends in .yaml"),
+        (("--pick", ""), "unknown pick ''"),
     ],
 )
 def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, words):
@@ -87,6 +93,49 @@ def test_what_cannot_be_exported_is_one_sentence(export, tmp_path, arguments, wo
     assert code == 2
     assert words in output
     assert output.count("error:") == 1
+
+
+def test_all_members_of_the_verified_front_are_exported_where_there_is_one(tmp_path):
+    teachers = {"wide": {"architecture": "small_resnet8"}}
+    results = study_of((0.95, 0.30), (0.90, 0.50), teachers=teachers)
+    folder = write_results(results, tmp_path / "x")
+    members = [make_member(results, n, pair) for n, pair in enumerate([(280, 100), (285, 120)])]
+    write_files(make_verification(results, *members), folder / "verification")
+
+    result = CliRunner().invoke(app, ["export", str(folder), "--all"])
+
+    assert result.stdout.startswith("the front on verified numbers:")
+    assert [path.name for path in (folder / "exported").iterdir()] == ["trial_0001.yaml"]
+
+
+def test_validation_numbers_need_no_verification_that_can_be_read(export, tmp_path):
+    file = tmp_path / "runs/x/verification/verification.json"
+    file.parent.mkdir()
+    file.write_text("{")
+
+    assert "delete it and verify again" in export()[1]
+    assert [export("--on", "validation", *more)[0] for more in ((), ("--all",))] == [0, 0]
+
+
+def test_a_study_file_is_never_overwritten_by_a_config(export, tmp_path):
+    file = tmp_path / "runs/x/study.yaml"
+    before = file.read_bytes()
+
+    code, output = export("--output", "runs/x/study.yaml")
+
+    assert (code, file.read_bytes()) == (2, before)
+    assert "runs/x/study.yaml is there and is no trial's config, so it is not overwritten" in output
+
+
+def test_an_exported_config_is_written_again(export, results, tmp_path):
+    export("--output", "a.yaml")
+
+    code, _ = export("--pick", "max-robust", "--output", "a.yaml")
+
+    assert code == 0
+    assert load_trial_config(tmp_path / "a.yaml").model_dump(mode="json") == (
+        results.pick("max-robust").config
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all",)])

@@ -6,12 +6,15 @@ import json
 import math
 
 import pytest
-from make_records import make_study
+from make_records import make_record, make_study
 from typer.testing import CliRunner
+from written_study import write_results, write_study
 
 from tuner.cli import app
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
+from tuner.records import TrialState
+from tuner.results import Results
 from tuner.search import Search
 
 TRIALS = 12
@@ -160,6 +163,7 @@ def test_quiet_names_the_places_to_look_at_and_nothing_else(tuner):
         (("compare", "digits", "begun", "--by", "student"), "parts of one study, got 2"),
         (("compare", "digits", "--by", "teacher"), "fewer than two teachers"),
         (("report", "digits", "--output", "runs"), "--output runs is a directory"),
+        (("report", "digits", "--output", "runs/digits/study.yaml"), "must end in .html"),
         (("run", "digits", "--quiet", "--json"), "exclude each other"),
         (("resume", "nothing"), "unknown study 'nothing'"),
         (("diagnose", "nothing"), "unknown study 'nothing'"),
@@ -180,3 +184,63 @@ def test_a_study_that_has_only_begun_can_be_looked_at(tuner):
 
         assert (code, errors) == (0, "")
         assert "runs/begun" in output.splitlines()[-1]
+
+
+@pytest.fixture
+def beside_a_broken_study(tmp_path, monkeypatch):
+    """A whole study with brackets in its folder's name, and files that are no studies."""
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path / "runs")
+    (tmp_path / "runs/small").rename(tmp_path / "runs/a[v2]")
+    for name, content in (("empty", b""), ("half", b"name: [ha"), ("bytes", b"\xff\xfe")):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "study.yaml").write_bytes(content)
+
+
+@pytest.mark.usefixtures("beside_a_broken_study")
+def test_a_broken_study_hides_no_other():
+    listed = CliRunner().invoke(app, ["ls"])
+    rows = json.loads(CliRunner().invoke(app, ["ls", "--json"]).stdout)
+    shown = CliRunner().invoke(app, ["front", "smal"])
+
+    assert [result.exit_code for result in (listed, shown)] == [0, 0], shown.output
+    assert listed.stdout.count("not readable: runs/") == 3
+    assert [row.get("study") for row in rows] == ["small", None, None, None]
+
+
+@pytest.mark.usefixtures("beside_a_broken_study")
+def test_brackets_in_a_path_are_no_markup():
+    shown = CliRunner().invoke(app, ["front", "small"]).stdout
+
+    assert "tuner report runs/a[v2]" in shown
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tuner, folder):
+    (folder / "file").touch()
+
+    for verb in (("report", "digits"), ("compare", "digits", "--by", "student")):
+        code, _, errors = tuner(*verb, "--output", "file/x.html")
+        assert (code, "name another place with --output" in errors) == (2, True), errors
+
+
+def test_a_study_whose_trials_were_all_stopped_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stopped = make_record(0, 0.5, 0.1, state=TrialState.stopped, reason="rank 5 of 9", teacher="")
+    write_results(Results(make_study(trials=1), [stopped]), tmp_path / "runs/x")
+
+    shown = CliRunner().invoke(app, ["front", "x"]).stdout
+    refused = CliRunner().invoke(app, ["export", "x"]).stderr
+
+    assert "no trial completed: trial 0 stopped: rank 5 of 9" in shown
+    assert "has no complete trial yet (1 stopped early), so there is no front" in refused
+
+
+def test_the_front_of_an_unfinished_study_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_results(
+        Results(make_study(trials=6), [make_record(0, 0.9, 0.4, teacher="")]), tmp_path / "runs/x"
+    )
+
+    shown = CliRunner().invoke(app, ["front", "x"]).stdout
+
+    assert "so far: 1 of 6 trials have ended" in " ".join(shown.split())

@@ -2,11 +2,13 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 
 import pytest
 import torch
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from trainables.agreement import Agreement
@@ -22,7 +24,8 @@ from tuner.data_licences import LICENCES, data_licence
 from tuner.evaluation_target import Foreign, find_target
 from tuner.model_card import model_card
 from tuner.package_facts import markdown, table
-from tuner.package_files import disagreement, write_package
+from tuner.package_files import disagreement, refuse_foreign, write_package
+from tuner.package_verb import checks_table
 from tuner.packaging import make_package
 
 TRIAL = TrialConfig.model_validate(
@@ -194,6 +197,35 @@ def test_without_onnx_the_other_format_is_made_and_one_line_says_so(
     assert output.startswith("note: without student.onnx: ONNX needs packages that are not")
     assert "pip install 'robust-distillation-tuner[onnx]'" in refusal
     assert (checkpoint.parent / "package" / "student.pt2").is_file()
+
+
+def test_a_package_overwrites_nothing_but_a_package(package, state, tmp_path):
+    save_atomically(state, tmp_path / "run/checkpoint.pt")
+    readme = tmp_path / "project/README.md"
+    readme.parent.mkdir()
+    readme.write_text("mine")
+
+    code, output = package("run", "--output", "project")
+
+    assert (code, readme.read_text()) == (2, "mine")
+    assert "project holds something else than a package (README.md); name an empty" in output
+
+
+def test_an_earlier_package_is_overwritten(made, tmp_path):
+    write_package(made, tmp_path / "package")
+
+    refuse_foreign(tmp_path / "package")
+    refuse_foreign(tmp_path / "new")
+
+
+def test_the_table_of_a_package_fits_80_columns_and_names_the_attack(made):
+    console = Console(file=io.StringIO(), width=80)
+
+    console.print(checks_table(made))
+
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert "robust: margin PGD-2, step 0.25 epsilon, Linf epsilon 0.1" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_rows_hold_json_types_and_exact_values():
 
 
 def test_the_table_of_studies_holds_empty_ones_too():
-    text = printed(studies_table([make_search(), make_results()]))
+    text = printed(studies_table({"one": make_search(), "two": make_results()}))
 
     assert "46 of 52" in text
     assert "0 of 30" in text

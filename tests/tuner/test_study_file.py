@@ -231,3 +231,13 @@ def test_explain_names_the_model_where_the_whole_is_wrong():
         StudyConfig.model_validate([])
 
     assert explain(caught.value, StudyConfig).startswith("StudyConfig must")
+
+
+def test_a_study_or_a_folder_in_the_place_of_a_trial_is_called_so(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text("name: small\nbase: {}\n")
+
+    with pytest.raises(ValueError, match="is a study, not a trial; take one of its configs out"):
+        load_trial(study)
+    with pytest.raises(ValueError, match="is a folder; give the path"):
+        load_trial(tmp_path)

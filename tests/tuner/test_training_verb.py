@@ -9,11 +9,13 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
+from trainables.config import TrialConfig
 from trainables.models.checkpoints import read_checkpoint
 from tuner.cli import app
 from tuner.config_files import load_trial_config
 from tuner.mlflow_client import connect
 from tuner.provenance import read_provenance
+from tuner.training_folder import TrainingFolder
 
 TRIAL = {
     "student": {"architecture": "small_resnet6"},
@@ -159,7 +161,6 @@ def exported(path):
     """A study's only trial, exported; returns its provenance."""
     from make_records import make_record, make_study
 
-    from trainables.config import TrialConfig
     from tuner.config_files import export_config
     from tuner.results import Results
 
@@ -183,6 +184,35 @@ def test_what_cannot_be_trained_is_one_sentence_and_leaves_nothing(
 
     assert (code, words in output, output.count("\n")) == (2, True, 1)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("study", "folder study is not empty and holds no training"),
+        ("study/trials/0000", "folder study/trials/0000 is a trial of a study"),
+        ("one.yaml", "one.yaml is a file; name a folder with --output"),
+    ],
+)
+def test_a_training_does_not_go_into_what_is_something_else(train, tmp_path, output, words):
+    trial = tmp_path / "study/trials/0000"
+    trial.mkdir(parents=True)
+    (tmp_path / "study/study.yaml").touch()
+    (tmp_path / "study/student.safetensors").write_text("mine")
+
+    code, told = train("--output", output)
+
+    assert (code, words in told) == (2, True), told
+    assert list(trial.iterdir()) == []
+    assert (tmp_path / "study/student.safetensors").read_text() == "mine"
+
+
+def test_a_single_training_may_lie_beside_further_seeds(tmp_path):
+    (tmp_path / "seed_0").mkdir()
+
+    TrainingFolder(tmp_path, TrialConfig.model_validate(TRIAL)).claim()
+
+    assert (tmp_path / "config.yaml").is_file()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -2,12 +2,22 @@ import json
 
 import pytest
 from make_records import make_record
-from make_verification import EPSILON, IMAGES, STRONG, make_member, make_verification, study_of
+from make_verification import (
+    EPSILON,
+    IMAGES,
+    OWN,
+    STRONG,
+    make_member,
+    make_run,
+    make_verification,
+    study_of,
+)
 
 from tuner.results import Results
 from tuner.verification import load_verification
 from tuner.verification_files import write_files
 from tuner.verification_table import (
+    caption,
     sentences,
     stale_sentence,
     verdict,
@@ -105,6 +115,35 @@ def test_a_member_of_which_nothing_was_measured_is_told_and_counts_nowhere(resul
     assert verification_rows(found)[1]["test/clean_accuracy"] is None
 
 
+def test_a_verification_that_measured_nothing_says_no_more_than_that(results):
+    failures = {0: "out of memory"}
+    lost = [make_member(results, number, failures=failures) for number in (0, 1)]
+
+    found = make_verification(results, *lost)
+
+    assert sentences(found) == [
+        "Nothing could be measured on the test split.",
+        "trial 0 seed 0 could not be verified: out of memory",
+        "trial 1 seed 0 could not be verified: out of memory",
+    ]
+    assert stale_sentence(found, results) == ""
+
+
+def test_an_attack_that_is_weaker_than_the_studys_own_is_not_said_to_break_more(results):
+    run = make_run(0, 270, 100)
+    own = [m.model_copy(update={"correct": 70}) if m.key == OWN else m for m in run.measured]
+    member = make_member(results, 0).model_copy(
+        update={"runs": (run.model_copy(update={"measured": tuple(own)}),)}
+    )
+
+    told = sentences(make_verification(results, member))[2]
+
+    assert told == (
+        "Of what that attack leaves on the test split, AutoAttack (standard) breaks 10.0 points "
+        "less (chosen); where it is weaker, do not trust it."
+    )
+
+
 def test_rows_hold_means_spreads_and_intervals_by_radius(found):
     first = verification_rows(found)[0]
 
@@ -126,6 +165,8 @@ def test_constraints_hold_for_the_verified_numbers():
     )
 
     assert [record.number for record in found.results.front] == [1]
+    assert sentences(found)[0].endswith("stay; beyond the constraints now: 0.")
+    assert "held by 1 of 2 complete trials" in caption(found)
     assert verdict(found, member(found, 0)) == "breaks the constraints, 1 of 2 seeds"
 
 

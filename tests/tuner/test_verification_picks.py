@@ -1,9 +1,11 @@
+import dataclasses
+
 import pytest
 from make_records import make_record
 from make_verification import make_member, make_verification, study_of
 
 from tuner.results import Results
-from tuner.verification_picks import choose
+from tuner.verification_picks import choose, choose_front
 
 POINTS = ((0.95, 0.30), (0.90, 0.50), (0.89, 0.48), (0.60, 0.10))
 
@@ -63,7 +65,7 @@ def test_verified_numbers_that_do_not_exist_are_refused(results):
 
 
 def test_an_unverified_trial_is_refused_where_verified_numbers_are_asked_for(results, found):
-    with pytest.raises(ValueError, match="trial 3 is not in the study; only complete trials"):
+    with pytest.raises(ValueError, match="trial 3 has no verified numbers, as it was not"):
         choose(results, "trial:3", found, "verified")
 
 
@@ -73,3 +75,39 @@ def test_a_pick_from_a_stale_verification_says_what_is_missing(results, found):
     sentence = choose(grown, "knee", found).sentence
 
     assert "trial 7 came onto the front after the verification" in sentence
+
+
+def test_a_pick_among_replicates_says_that_its_numbers_are_means(results):
+    merged = dataclasses.replace(results.records[1], number=9, repeats=1)
+
+    chosen = choose(Results(results.study, [*results.records, merged]), "trial:1", None)
+
+    assert "50.0 % robust accuracy, means of 2 seeds; margin PGD-20" in chosen.sentence
+
+
+def test_a_pick_beyond_the_constraints_says_so():
+    bounds = [{"metric": "val/robust_accuracy", "at_least": 0.6}]
+    bounded = study_of(*POINTS, constraints=bounds)
+    verified = make_verification(bounded, make_member(bounded, 1, (264, 120)))
+
+    for found in (None, verified):
+        sentence = choose(bounded, "knee", found).sentence
+        assert sentence.endswith("; beyond the study's constraint val/robust_accuracy >= 0.6")
+
+
+def test_a_pick_with_masked_gradients_says_so(results):
+    masked = make_member(results, 1, (264, 120), (261, 120), verdict="attack too weak")
+
+    chosen = choose(results, "knee", make_verification(results, masked))
+
+    assert "2 seeds; masked gradients in seed 0, 1" in chosen.sentence
+
+
+def test_the_front_is_that_on_verified_numbers_where_there_are_any(results, found):
+    members, used = choose_front(results, found)
+
+    assert ([record.number for record in members], used) == ([0, 2], "verified")
+    assert choose_front(results, found, "validation") == (results.front, "validation")
+    assert choose_front(results, None) == (results.front, "validation")
+    with pytest.raises(ValueError, match="has no verified numbers"):
+        choose_front(results, None, "verified")
