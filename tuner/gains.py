@@ -74,19 +74,19 @@ def what_alignment_buys(results: Results) -> str:
 
 
 def _against(results: Results, gain: Gain) -> str:
-    gained_first = sorted(results.metrics, key=lambda metric: gain.gains[metric] <= 0)
-    parts = " and ".join(gain_words(gain, metric) for metric in gained_first)
     baseline = f"{gain.baseline.label} (trial {gain.baseline.number})"
-    return f"Against {baseline} it gains {parts}; {free_words(results, gain)}."
+    return f"Against {baseline} it {_gained_and_lost(results, gain)}; {free_words(results, gain)}."
 
 
-def gain_words(gain: Gain, metric: str) -> str:
-    """The gain on one objective: ``4.7 points of robust accuracy``, or that there is none."""
-    value = gain.gains[metric]
-    if value > 0:
-        return f"{_amount(metric, value)}{doubt(gain, metric)}"
-    lost = f" ({difference(metric, value)})" if value else ""
-    return f"nothing in {words(metric)}{lost}"
+def _gained_and_lost(results: Results, gain: Gain) -> str:
+    """``gains 4.7 points of robust accuracy and loses 2.0 points of clean accuracy``."""
+    parts: dict[str, list[str]] = {"gains": [], "loses": [], "keeps": []}
+    for metric in results.metrics:
+        value = gain.gains[metric]
+        verb = "gains" if value > 0 else "loses" if value < 0 else "keeps"
+        amount = f"{_amount(metric, abs(value))}{doubt(gain, metric)}" if value else words(metric)
+        parts[verb].append(amount)
+    return " and ".join(f"{verb} {' and '.join(own)}" for verb, own in parts.items() if own)
 
 
 def _amount(metric: str, value: float) -> str:
@@ -101,7 +101,8 @@ def doubt(gain: Gain, metric: str) -> str:
 def free_words(results: Results, gain: Gain) -> str:
     """The most that a trial of the student gains which is nowhere worse than the baseline."""
     offers = [
-        f"{_amount(metric, results.gain(metric, record, gain.baseline))} (trial {record.number})"
+        f"{_amount(metric, results.gain(metric, record, gain.baseline))} (trial {record.number}"
+        f"{', intervals overlap' if overlap(record, gain.baseline, metric) else ''})"
         for metric, record in gain.free.items()
     ]
     if not offers:
