@@ -17,8 +17,8 @@ def gap_pictures(results: Results) -> str:
     point = "config" if results.study.replicates > 1 else "trial"
     told = (
         f"One dot per complete {point}, the front in red; gaps of the features under attack, "
-        "relative to clean ones, after the last epoch. r is Pearson's, with its 95 % interval. Accuracy "
-        f"{images_sentence(results)}; robust: {attack_sentence(results)}."
+        "relative to clean ones, after the last epoch. r is Pearson's, with its 95 % interval. "
+        f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}."
     )
     figures = "".join(_scatter(results, row) for row in rows)
     return f'{note(told)}<div class="small">{figures}</div>'

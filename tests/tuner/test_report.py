@@ -228,7 +228,8 @@ def test_what_alignment_buys_names_gains_and_losses():
         "there without being worse elsewhere. "
         "Against plain KD (trial 2) it gains 5.0 points of clean accuracy (intervals overlap) and "
         "50.0 points of robust accuracy; without losing anything elsewhere the search gains up to "
-        "5.0 points of clean accuracy (trial 0, intervals overlap) or 50.0 points of robust accuracy (trial 0)."
+        "5.0 points of clean accuracy (trial 0, intervals overlap) or 50.0 points of robust "
+        "accuracy (trial 0)."
     )
 
 
