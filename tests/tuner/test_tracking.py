@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -476,6 +477,8 @@ def test_a_server_that_is_killed_midway_costs_nothing_but_time(shared, directory
     with serve(f"sqlite:///{late}", int(base.rpartition(":")[2])):
         through = tracker.close(status="FINISHED")
 
+    reference.mkdir()
+    shutil.copy(directory / "origins.json", reference)  # else the commit is not known there
     sync(STUDY, reference, default_uri(reference), steps[-8:])
     assert gave_up
     assert through
