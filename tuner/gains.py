@@ -86,26 +86,25 @@ def what_alignment_buys(results: Results) -> str:
 
 
 def _against(results: Results, gain: Gain) -> str:
-    gained_first = sorted(results.metrics, key=lambda metric: gain.gains[metric] <= 0)
-    parts = " and ".join(gain_words(results, gain, metric) for metric in gained_first)
     baseline = f"{gain.baseline.label} (trial {gain.baseline.number})"
-    return f"Against {baseline} it gains {parts}; {free_words(results, gain)}."
+    return f"Against {baseline} it {_gained_and_lost(results, gain)}; {free_words(results, gain)}."
 
 
-def gain_words(results: Results, gain: Gain, metric: str) -> str:
-    """The gain on one objective: ``4.7 points of robust accuracy``, or that there is none."""
-    value = gain.gains[metric]
-    if value > 0:
-        return f"{_amount(results, metric, value)}{doubt(gain, metric)}"
-    change = -value if _is_minimised(results, metric) else value
-    lost = f" ({difference(metric, change)})" if value else ""
-    return f"nothing in {words(metric)}{lost}"
+def _gained_and_lost(results: Results, gain: Gain) -> str:
+    """``gains 4.7 points of robust accuracy and loses 2.0 points of clean accuracy``."""
+    parts: dict[str, list[str]] = {"gains": [], "loses": [], "keeps": []}
+    for metric in results.metrics:
+        value = gain.gains[metric]
+        verb = "gains" if value > 0 else "loses" if value < 0 else "keeps"
+        amount = f"{_amount(results, metric, value)}{doubt(gain, metric)}"
+        parts[verb].append(amount if value else words(metric))
+    return " and ".join(f"{verb} {' and '.join(own)}" for verb, own in parts.items() if own)
 
 
 def _amount(results: Results, metric: str, value: float) -> str:
     """``4.7 points of robust accuracy``; of what is minimised ``12 k less of parameters``."""
-    less = " less" if _is_minimised(results, metric) else ""
-    return f"{difference(metric, value).removeprefix('+')}{less} of {words(metric)}"
+    change = "" if not _is_minimised(results, metric) else " less" if value > 0 else " more"
+    return f"{difference(metric, abs(value)).removeprefix('+')}{change} of {words(metric)}"
 
 
 def doubt(gain: Gain, metric: str) -> str:
@@ -115,11 +114,12 @@ def doubt(gain: Gain, metric: str) -> str:
 
 def free_words(results: Results, gain: Gain) -> str:
     """The most that a trial of the student gains which is nowhere worse than the baseline."""
-    gained = [
-        (metric, results.gain(metric, record, gain.baseline), record.number)
+    offers = [
+        f"{_amount(results, metric, results.gain(metric, record, gain.baseline))} "
+        f"(trial {record.number}"
+        f"{', intervals overlap' if overlap(record, gain.baseline, metric) else ''})"
         for metric, record in gain.free.items()
     ]
-    offers = [f"{_amount(results, metric, value)} (trial {n})" for metric, value, n in gained]
     if not offers:
         return "no searched trial of this student is better there without being worse elsewhere"
     return f"without losing anything elsewhere the search gains up to {' or '.join(offers)}"

@@ -14,10 +14,11 @@ def gap_pictures(results: Results) -> str:
     rows = [row for row in gaps_and_robustness(results) if len(row.records) >= 3]
     if not rows:
         return ""
+    point = "config" if results.study.replicates > 1 else "trial"
     told = (
-        "One dot per complete trial, the front in red; gaps of the features under attack, relative "
-        "to clean ones, after the last epoch. r is Pearson's, with its 95 % interval. Accuracy "
-        f"{images_sentence(results)}; robust: {attack_sentence(results)}."
+        f"One dot per complete {point}, the front in red; gaps of the features under attack, "
+        "relative to clean ones, after the last epoch. r is Pearson's, with its 95 % interval. "
+        f"Accuracy {images_sentence(results)}; robust: {attack_sentence(results)}."
     )
     figures = "".join(_scatter(results, row) for row in rows)
     return f'{note(told)}<div class="small">{figures}</div>'

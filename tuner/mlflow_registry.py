@@ -15,18 +15,25 @@ from tuner.mlflow_client import (
     unreachable,
 )
 from tuner.mlflow_diagnosis import find_run
-from tuner.mlflow_models import TAG
+from tuner.mlflow_models import TAG, log_model, mark_front
+from tuner.mlflow_study import MlflowStudy
+from tuner.mlflow_uploads import ArtifactsRefusedError
 from tuner.picks import NAMES
 from tuner.quantities import attack_name, measured
 from tuner.records import TrialRecord
 from tuner.results import Results
 from tuner.tracking import default_uri
+from tuner.verification import load_verification
+from tuner.verification_picks import Numbers, Pick, choose
 
 ALIASES = {"knee": "knee", "max-robust": "best-robust", "max-clean": "best-clean"}
 """What a pick's version is called; other picks get a version without a name of its own."""
 
 VERSIONS = "mlflow.modelVersions"
 """Of a logged model: where MLflow's page of it finds its versions."""
+
+PICKED_ON = "tuner.picked_on"
+"""Of a version: the numbers that it was last picked on."""
 
 NO_REGISTRY = {"ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "NOT_IMPLEMENTED"}
 
@@ -40,12 +47,20 @@ class Registered:
         version: of the registered model.
         aliases: what it is called from now on.
         is_new: whether it was not registered before.
+        picked_on: the numbers that it was picked on, with their attack and n.
     """
 
     trial: int
     version: str
     aliases: tuple[str, ...]
     is_new: bool
+    picked_on: str
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    pick: Pick
+    aliases: tuple[str, ...]
 
 
 def usual_picks(results: Results) -> list[str]:
@@ -58,51 +73,77 @@ def usual_picks(results: Results) -> list[str]:
 
 
 def register(
-    results: Results, directory: StudyDirectory, name: str, picks: Sequence[str]
+    results: Results,
+    directory: StudyDirectory,
+    name: str,
+    picks: Sequence[str],
+    *,
+    on: Numbers | None = None,
 ) -> list[Registered]:
-    """Register the logged models of some trials; what is registered already gets its aliases.
+    """Register the models of some trials; what is registered already gets its aliases.
 
     Args:
         results: the study.
         directory: its directory.
         name: the registered model; made if it is not there.
         picks: see ``Results.pick``.
+        on: the numbers to pick on; None: verified ones, if there are any.
 
     Returns:
         One entry per trial, in the order of the picks.
 
     Raises:
-        ValueError: if a pick fits no trial, or a trial has no logged model.
-        ConnectionError: if MLflow does not answer or has no registry.
+        ValueError: if a pick fits no trial, a trial has no model, or the name is not allowed.
+        ConnectionError: if MLflow does not answer, has no registry or takes no files.
     """
-    tracking = results.study.tracking
-    uri = tracking.uri or default_uri(directory.path)
-    chosen: dict[int, list[str]] = {}
-    for pick in picks:
-        chosen.setdefault(results.pick(pick).number, []).append(pick)
+    if {"'", '"'} & set(name):  # MLflow would create it and never find it again
+        raise ValueError(f"--name must be without quotation marks, got {name}")
+    uri = results.study.tracking.uri or default_uri(directory.path)
+    chosen = _chosen(results, directory, picks, on)
     client = connect(uri)
     try:
-        models = {number: _model(client, directory, number, uri) for number in chosen}
+        models = [_model(client, directory, results, each.pick.record) for each in chosen]
         _require_registry(client, name, uri)
         return [
-            _register(
-                client, results.pick(f"trial:{number}"), name, model=models[number], picks=own
-            )
-            for number, own in chosen.items()
+            _register(client, each, name, model) for each, model in zip(chosen, models, strict=True)
         ]
+    except ArtifactsRefusedError as error:
+        raise ConnectionError(str(error)) from error
     except MlflowException as error:
         if is_passing(error):
             raise ConnectionError(unreachable(uri, error)) from error
         raise ValueError(f"MLflow at {uri} refuses model {name!r}: {error.message}") from error
 
 
-def _model(client: MlflowClient, directory: StudyDirectory, number: int, uri: str) -> LoggedModel:
-    run_id = find_run(client, directory, number)
+def _chosen(
+    results: Results, directory: StudyDirectory, picks: Sequence[str], on: Numbers | None
+) -> list[_Chosen]:
+    """The trials that are picked, each once."""
+    found = load_verification(directory.path)
+    chosen: dict[int, _Chosen] = {}
+    for which in picks:
+        pick = choose(results, which, found, on)
+        before = chosen.get(pick.record.number, _Chosen(pick, ()))
+        aliases = (*before.aliases, *(ALIASES[name] for name in [which] if name in ALIASES))
+        chosen[pick.record.number] = _Chosen(before.pick, aliases)
+    return list(chosen.values())
+
+
+def _model(
+    client: MlflowClient, directory: StudyDirectory, results: Results, record: TrialRecord
+) -> LoggedModel:
+    """The trial's logged model; made now where the trial is not on the front."""
+    run_id = find_run(client, directory, record.number)
     model_id = client.get_run(run_id).data.tags.get(TAG) if run_id else None
+    if run_id and model_id is None and results.ranks.get(record.number) != 0:
+        study = MlflowStudy(client, results.study, directory.path)
+        log_model(study, record)
+        mark_front(study, {member.number for member in results.front})
+        model_id = client.get_run(run_id).data.tags.get(TAG)
     if model_id is None:
         raise ValueError(
-            f"trial {number} has no logged model in MLflow at {uri}; trials of the front get one "
-            f"by: tuner sync {directory.path}"
+            f"trial {record.number} has no logged model in MLflow at {client.tracking_uri}; a "
+            f"trial whose checkpoint is there gets one by: tuner sync {directory.path}"
         )
     return client.get_logged_model(model_id)
 
@@ -125,21 +166,16 @@ def _require_registry(client: MlflowClient, name: str, uri: str) -> None:
         raise
 
 
-def _register(
-    client: MlflowClient,
-    record: TrialRecord,
-    name: str,
-    *,
-    model: LoggedModel,
-    picks: Sequence[str],
-) -> Registered:
+def _register(client: MlflowClient, chosen: _Chosen, name: str, model: LoggedModel) -> Registered:
+    record = chosen.pick.record
     found = client.search_model_versions(f"name = '{name}'")
     before = [version for version in found if version.run_id == model.source_run_id]
     version = before[0] if before else _create(client, record, name, model)
-    aliases = tuple(ALIASES[pick] for pick in picks if pick in ALIASES)
-    for alias in aliases:
+    client.set_model_version_tag(name, version.version, PICKED_ON, chosen.pick.sentence)
+    for alias in chosen.aliases:
         client.set_registered_model_alias(name, alias, version.version)
-    return Registered(record.number, str(version.version), aliases, not before)
+    own = str(version.version)
+    return Registered(record.number, own, chosen.aliases, not before, chosen.pick.sentence)
 
 
 def _create(

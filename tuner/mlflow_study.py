@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -51,14 +52,21 @@ class MlflowStudy:
     stopped at any point and opened again.
     """
 
-    def __init__(self, client: MlflowClient, study: StudyConfig, directory: Path) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        study: StudyConfig,
+        directory: Path,
+        *,
+        began: datetime | None = None,
+    ) -> None:
         self.client: Final = client
         self.study: Final = study
         self.directory: Final = directory.resolve()
         self._place: Final = StudyDirectory(self.directory)
         self._origins: Final = Origins.read(self.directory)
         self.experiment_id: Final = self._experiment()
-        parent = self._parent()
+        parent = self._parent(mlflow_records.milliseconds(began))
         self.run_id: Final = str(parent.info.run_id)
         self.tags: Final = dict(parent.data.tags)
         self.refuses_files = False
@@ -98,13 +106,18 @@ class MlflowStudy:
         """Mark the study as running again."""
         self.client.update_run(self.run_id, status="RUNNING")
 
-    def finish(self, status: str) -> None:
-        """Sum up, and mark the study as ``FINISHED``, ``KILLED`` or ``FAILED`` if it is not."""
+    def finish(self, status: str, ended: datetime | None = None) -> None:
+        """Sum up, and mark the study as ``FINISHED``, ``KILLED`` or ``FAILED`` if it is not.
+
+        Args:
+            status: what happened to it.
+            ended: when; None: now.
+        """
         run = self.client.get_run(self.run_id)
         totals = mlflow_parent.totals(trial.tags for trial in self._trials.values())
         self.tag(self.run_id, mlflow_parent.missing(totals, run.data.tags))
         if run.info.status != status:
-            self.client.set_terminated(self.run_id, status)
+            self.client.set_terminated(self.run_id, status, mlflow_records.milliseconds(ended))
 
     def trial(self, number: int) -> Written | None:
         """What MLflow holds of a trial; None if it has no run."""
@@ -153,7 +166,7 @@ class MlflowStudy:
                 raise
             return self._experiment()  # another study was faster
 
-    def _parent(self) -> Run:
+    def _parent(self, began: int | None) -> Run:
         own = {"tuner.study": self.study.name, "tuner.directory": str(self.directory)}
         studies = f"tags.`tuner.study` = '{self.study.name}' AND tags.`tuner.directory` != ''"
         for run in self._search(studies):
@@ -161,7 +174,9 @@ class MlflowStudy:
             if run.data.tags.get("tuner.directory") == own["tuner.directory"]:
                 return run
         tags = {**self._origins.at(None), **own}
-        return self.client.create_run(self.experiment_id, tags=tags, run_name=self.study.name)
+        return self.client.create_run(
+            self.experiment_id, start_time=began, tags=tags, run_name=self.study.name
+        )
 
     def _search(self, condition: str) -> Iterator[Run]:
         token = None

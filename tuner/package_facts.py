@@ -56,8 +56,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that stays what it is, in a table, too: on one line, no HTML."""
+    """Text that stays what it is, in a table, too: on one line, no HTML, no link or picture."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    for character, written in {"&": "&amp;", "<": "&lt;", "|": "\\|"}.items():
+    for character, written in {"&": "&amp;", "<": "&lt;", "|": "\\|", "[": "\\["}.items():
         plain = plain.replace(character, written)
     return plain

@@ -1,10 +1,15 @@
 """``tuner register``: the best students of a study in MLflow's model registry."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuner.terminal import StudyName, console
+from tuner.verification_picks import Numbers
+
+if TYPE_CHECKING:
+    from tuner.mlflow_registry import Registered
 
 
 def register(
@@ -15,6 +20,9 @@ def register(
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="The registered model; default: the study's name.")
+    ] = None,
+    on: Annotated[
+        Numbers | None, typer.Option(help="Pick on these numbers; default: verified, if any.")
     ] = None,
 ) -> None:
     """Register models of the front in MLflow, with the aliases knee, best-robust and best-clean."""
@@ -27,14 +35,20 @@ def register(
     place = find_directory(study)
     results = results_of(place)
     model = name or results.study.name
-    done = register_picks(results, place, model, pick or usual_picks(results))
+    done = register_picks(results, place, model, pick or usual_picks(results), on=on)
     for entry in done:
         what = "registered as" if entry.is_new else "was there as"
         aliases = f", {', '.join(entry.aliases)}" if entry.aliases else ""
         console.print(f"trial {entry.trial} {what} {model} version {entry.version}{aliases}")
-    last = done[-1]
-    shown = f"@{last.aliases[0]}" if last.aliases else f"/{last.version}"
+        console.print(f"  {entry.picked_on}", markup=False, soft_wrap=True)
     uri = results.study.tracking.uri or default_uri(place.path)
     console.print("load one with, for example:")
     console.print(f'mlflow.set_tracking_uri("{uri}")', soft_wrap=True)
-    console.print(f'mlflow.pyfunc.load_model("models:/{model}{shown}")', soft_wrap=True)
+    console.print(example(model, done), markup=False, soft_wrap=True)
+
+
+def example(model: str, done: "Sequence[Registered]") -> str:
+    """The line of Python that loads the first of what was registered: by default the knee."""
+    first = done[0]
+    shown = f"@{first.aliases[0]}" if first.aliases else f"/{first.version}"
+    return f'mlflow.pyfunc.load_model("models:/{model}{shown}")'

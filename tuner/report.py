@@ -8,7 +8,7 @@ import yaml
 
 from tuner.atomic import write_atomically
 from tuner.front_html import front_svg, interval_text, trials_table
-from tuner.gains import doubt, runs, what_alignment_buys
+from tuner.gains import doubt, overlap, runs, what_alignment_buys
 from tuner.gap_pictures import gap_pictures
 from tuner.page import definitions, note, page, table
 from tuner.quantities import difference, is_accuracy, short, words, written
@@ -156,7 +156,8 @@ def _offer(results: Results, gain: Gain, metric: str) -> str:
     if record is None:
         return "nothing"
     change = difference(metric, results.gain(metric, record, gain.baseline))
-    return f"{change} (trial {record.number})"
+    mark = "~ " if overlap(record, gain.baseline, metric) else ""
+    return f"{mark}{change} (trial {record.number})"
 
 
 def _honesty(results: Results) -> str:

@@ -116,4 +116,5 @@ def hypervolume_picture(results: Results) -> str:
     )
     x, y = panel.place(1, history[0])
     line = f'<path class="stairs" d="M{x:.1f} {y:.1f}H{path}"/>'
-    return panel.figure(line, "hypervolume against the number of complete trials")
+    counted = "configs, each by the mean of its seeds" if results.study.replicates > 1 else "trials"
+    return panel.figure(line, f"hypervolume against the number of complete {counted}")

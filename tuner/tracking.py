@@ -7,6 +7,7 @@ and ``sync`` rebuilds all of it at any moment.
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -186,7 +187,8 @@ def sync(
         uri: where MLflow is.
         records: the trials.
         publication: the study's result, if it has one.
-        results: the same, for checkpoints and the models of the front; None leaves them out.
+        results: the same, for checkpoints, the models of the front, and when the study began and
+            ended; None leaves them out.
         status: ``FINISHED``, ``KILLED`` or ``FAILED``, if the study has ended.
 
     Returns:
@@ -195,13 +197,17 @@ def sync(
     Raises:
         ConnectionError: if MLflow does not answer, or stops answering.
     """
-    mlflow = _open(study, directory, uri)
+    known = results.records if results else ()
+    # a study that MLflow has never seen took the time of its trials, not that of writing it down
+    began = min((record.started for record in known if record.started), default=None)
+    ended = max((record.ended for record in known if record.ended), default=None)
+    mlflow = _open(study, directory, uri, began=began)
     try:
         agreed = sum(_write(mlflow, record) for record in records)
         if publication is not None:
             publish(mlflow, publication, Sent())
         if status is not None:
-            mlflow.finish(status)
+            mlflow.finish(status, ended)
         if results is not None:
             _upload(mlflow, results)
     except (MlflowException, OSError) as error:
@@ -230,12 +236,19 @@ def pages(study: StudyConfig, directory: Path, uri: str, *, base: str) -> Pages:
     return _pages(_open(study, directory, uri), base)
 
 
-def _open(study: StudyConfig, directory: Path, uri: str, *, resume: bool = False) -> MlflowStudy:
+def _open(
+    study: StudyConfig,
+    directory: Path,
+    uri: str,
+    *,
+    resume: bool = False,
+    began: datetime | None = None,
+) -> MlflowStudy:
     client = connect(uri)
     if resume:
         mlflow_origins.note(directory)
     try:
-        mlflow = MlflowStudy(client, study, directory)
+        mlflow = MlflowStudy(client, study, directory, began=began)
         mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)
         write_note(mlflow)
         if resume:

@@ -1,23 +1,29 @@
 """Students in MLflow: checkpoints of complete trials, models of the front, the registry."""
 
 import logging
+import shutil
 
 import mlflow
 import numpy as np
 import pytest
 import torch
+from make_records import make_study
 from make_trained import EPOCHS, STUDY, make_results, write_trials
+from make_verification import EPSILON, make_member, make_verification
 from typer.testing import CliRunner
 
 from trainables.models.checkpoints import load_weights
 from trainables.networks import build_student
+from tuner.atomic import write_atomically
 from tuner.cli import app
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.mlflow_client import MlflowClient
 from tuner.mlflow_models import FRONT, models
-from tuner.mlflow_registry import ALIASES, register, usual_picks
+from tuner.mlflow_registry import ALIASES, Registered, register, usual_picks
 from tuner.mlflow_study import MlflowStudy
+from tuner.register_verb import example
+from tuner.results import Results
 from tuner.study import StudyConfig
 from tuner.tracking import Tracker, default_uri, sync
 
@@ -245,14 +251,54 @@ def test_a_version_says_where_it_comes_from_and_what_it_reaches(moved):
     assert loaded.predict(IMAGES).shape == (5, 10)
 
 
-def test_a_trial_that_is_no_model_cannot_be_registered(moved):
+def test_a_trial_beside_the_front_becomes_a_model_when_it_is_registered(moved):
+    (entry,) = register(FIRST, StudyDirectory(moved), "students", ["trial:2"])
+
+    client, found = logged(moved)
+    assert (entry.trial, entry.is_new) == (2, True)
+    assert FRONT not in found[2].tags
+    assert client.get_model_version("students", entry.version).tags["tuner.trial"] == "2"
+
+
+def test_a_trial_without_checkpoint_cannot_be_registered(moved):
+    shutil.rmtree(StudyDirectory(moved).trial(2))
+
     with pytest.raises(ValueError, match=r"trial 2 has no logged model .* tuner sync"):
         register(FIRST, StudyDirectory(moved), "students", ["trial:2"])
+
+
+def test_aliases_go_by_verified_numbers_where_there_are_any_and_say_so(moved):
+    study = make_study(name="trained", base={"threat": {"epsilon": EPSILON}})
+    members = [make_member(FIRST, 0, (270, 150)), make_member(FIRST, 1, (240, 60))]
+    write_atomically(
+        moved / "verification" / "verification.json",
+        make_verification(Results(study, FIRST.records), *members).model_dump_json(),
+    )
+
+    verified = register(FIRST, StudyDirectory(moved), "students", ["max-robust"])
+    by_validation = register(
+        FIRST, StudyDirectory(moved), "students", ["max-robust"], on="validation"
+    )
+
+    assert [entry.trial for entry in (*verified, *by_validation)] == [0, 1]
+    assert verified[0].picked_on.startswith("on verified numbers: 90.0 % clean, 50.0 % under Auto")
+    assert by_validation[0].picked_on.startswith("on validation numbers: 80.0 % clean accuracy")
 
 
 def test_a_name_that_mlflow_does_not_take_is_one_sentence(moved):
     with pytest.raises(ValueError, match="refuses model 'a/b'"):
         register(FIRST, StudyDirectory(moved), "a/b", ["knee"])
+    with pytest.raises(ValueError, match="must be without quotation marks, got it's"):
+        register(FIRST, StudyDirectory(moved), "it's", ["knee"])
+
+
+def test_the_example_loads_the_first_pick_by_its_alias():
+    knee = Registered(37, "1", ("knee",), is_new=True, picked_on="")
+    cleanest = Registered(4, "2", ("best-clean",), is_new=True, picked_on="")
+    plain = Registered(7, "3", (), is_new=True, picked_on="")
+
+    assert example("digits", [knee, cleanest]).endswith('load_model("models:/digits@knee")')
+    assert example("digits", [plain, knee]).endswith('load_model("models:/digits/3")')
 
 
 def test_a_study_that_was_never_in_mlflow_says_how_to_bring_it_there(tmp_path):

@@ -171,6 +171,17 @@ def test_what_tuner_evaluate_found_of_the_same_weights_is_in_the_card(made):
     assert "AutoAttack was not run" not in card
 
 
+def test_an_evaluation_without_autoattack_leaves_the_warning_and_has_its_verdict(made):
+    row = {"attack": "PGD-20", "norm": "linf", "epsilon": 0.1, "total": 300, "correct": 60}
+    evaluation = {"split": "test", "accuracies": [row], "verdict": "plausible"}
+
+    card = model_card(dataclasses.replace(made, evaluation=evaluation))
+
+    assert "| PGD-20, linf epsilon 0.1 |" in card
+    assert "AutoAttack was not run on this student" in card
+    assert "Masked gradients: plausible." in card
+
+
 def test_a_program_that_predicts_otherwise_is_not_called_good(made, tmp_path):
     wrong = Agreement(256, 0.5, (3, 17, 40, 99, 100, 200), 200, 90)
     bad = dataclasses.replace(made, agreements={**made.agreements, "student.onnx": wrong})
@@ -244,6 +255,7 @@ def test_what_cannot_be_packaged_is_one_sentence(package, arguments, words):
 
 def test_text_in_markdown_stays_what_it_is():
     assert markdown("a|b\n<script>&\u2028c") == "a\\|b &lt;script>&amp; c"
+    assert markdown("![x](http://example.org/x.png)") == "!\\[x](http://example.org/x.png)"
     assert table(("a", "b"), [["1", "x|y"]]) == "| a | b |\n| --- | --- |\n| 1 | x\\|y |\n"
 
 

@@ -223,13 +223,24 @@ def test_what_alignment_buys_names_gains_and_losses():
     assert what_alignment_buys(Results(make_study(), records)) == (
         "The knee of the searched trials of small_resnet8 is trial 0 "
         "(90.0 % clean accuracy, 60.0 % robust accuracy). "
-        "Against L_AT only (trial 1) it gains 20.0 points of robust accuracy and nothing in clean "
-        "accuracy (-2.0 points); no searched trial of this student is better there without being "
-        "worse elsewhere. "
+        "Against L_AT only (trial 1) it gains 20.0 points of robust accuracy and loses 2.0 "
+        "points of clean accuracy (intervals overlap); no searched trial of this student is better "
+        "there without being worse elsewhere. "
         "Against plain KD (trial 2) it gains 5.0 points of clean accuracy (intervals overlap) and "
         "50.0 points of robust accuracy; without losing anything elsewhere the search gains up to "
-        "5.0 points of clean accuracy (trial 0) or 50.0 points of robust accuracy (trial 0)."
+        "5.0 points of clean accuracy (trial 0, intervals overlap) or 50.0 points of robust "
+        "accuracy (trial 0)."
     )
+
+
+def test_what_is_gained_without_loss_is_marked_where_it_may_be_chance(tmp_path):
+    records = [make_record(0, 0.90, 0.60), make_record(1, 0.88, 0.40, label="L_AT only")]
+    results = Results(make_study(), records)
+
+    page = write_report(results, tmp_path / "report.html", facts={}).read_text()
+
+    assert ">~ +2.0 points (trial 0)<" in page
+    assert ">+20.0 points (trial 0)<" in page
 
 
 def test_what_alignment_buys_is_not_claimed_without_a_baseline():
@@ -268,3 +279,16 @@ def test_the_table_of_studies_holds_empty_ones_too():
 
     assert "46 of 52" in text
     assert "0 of 30" in text
+
+
+def test_what_is_counted_are_configs_where_a_config_has_several_seeds(tmp_path):
+    points = [(0.9, 0.3), (0.8, 0.4), (0.7, 0.5)]
+    pages = {
+        seeds: write_report(
+            make_results(*points, replicates=seeds), tmp_path / f"{seeds}.html", facts={}
+        ).read_text()
+        for seeds in (1, 2)
+    }
+
+    assert "hypervolume against the number of complete trials<" in pages[1]
+    assert "hypervolume against the number of complete configs, each by" in pages[2]

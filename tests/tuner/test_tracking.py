@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from tuner.mlflow_client import MlflowClient, connect
 from tuner.mlflow_server import serve
 from tuner.mlflow_study import MlflowStudy
 from tuner.records import TrialRecord, TrialState
+from tuner.results import Results
 from tuner.study import StudyConfig
 from tuner.tracking import Tracker, default_uri, sync
 
@@ -233,6 +235,24 @@ def test_the_studys_run_sums_up_its_trials(directory):
     assert parent.tags["tuner.method"] == "adversarial_training"
     assert parent.tags["tuner.threat"].startswith("linf")
     assert parent.params["search_space"] == "digits"
+
+
+def test_a_study_that_is_brought_later_took_the_time_of_its_trials(directory):
+    later = record(1, started=STARTED + timedelta(hours=1), ended=STARTED + timedelta(hours=5))
+    study = Results(STUDY, [later, record(0)])
+
+    sync(
+        STUDY,
+        directory,
+        default_uri(directory),
+        study.records,
+        results=study,
+        status="FINISHED",
+    )
+
+    info = runs(directory)[0]["study"].info
+    assert info.start_time == int(STARTED.timestamp() * 1000)
+    assert info.end_time - info.start_time == 5 * 3600 * 1000
 
 
 def test_every_trial_has_its_data_as_inputs_once(directory):
@@ -457,6 +477,8 @@ def test_a_server_that_is_killed_midway_costs_nothing_but_time(shared, directory
     with serve(f"sqlite:///{late}", int(base.rpartition(":")[2])):
         through = tracker.close(status="FINISHED")
 
+    reference.mkdir()
+    shutil.copy(directory / "origins.json", reference)  # else the commit is not known there
     sync(STUDY, reference, default_uri(reference), steps[-8:])
     assert gave_up
     assert through

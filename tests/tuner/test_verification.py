@@ -139,8 +139,8 @@ def test_an_attack_that_is_weaker_than_the_studys_own_is_not_said_to_break_more(
     told = sentences(make_verification(results, member))[2]
 
     assert told == (
-        "Of what that attack leaves on the test split, AutoAttack (standard) breaks 10.0 points "
-        "less (chosen); where it is weaker, do not trust it."
+        "Of what that attack leaves on the test split, AutoAttack (standard) leaves 143 % "
+        "(chosen); more than all: it is the weaker attack, do not trust it."
     )
 
 
