@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.terminal import StudyName, console
-from tuner.verification_picks import Numbers
+from tuner.terminal import Numbers, StudyName, console
 
 if TYPE_CHECKING:
     from tuner.mlflow_registry import Registered
@@ -35,7 +34,8 @@ def register(
     place = find_directory(study)
     results = results_of(place)
     model = name or results.study.name
-    done = register_picks(results, place, model, pick or usual_picks(results), on=on)
+    picks = pick or usual_picks(results)
+    done = register_picks(results, place, model, picks, on=on.value if on else None)
     for entry in done:
         what = "registered as" if entry.is_new else "was there as"
         aliases = f", {', '.join(entry.aliases)}" if entry.aliases else ""

@@ -70,6 +70,6 @@ def test_what_is_minimised_is_gained_by_having_less():
     sentence, table = what_alignment_buys(results), printed(gains_table(results))
 
     assert "Against AT only (trial 1) it gains 3 k less of parameters" in sentence
-    assert "nothing in parameters (+500)" in sentence
+    assert "loses 500 more of parameters" in sentence
     assert "A plus is better, so it stands for less of parameters." in " ".join(table.split())
     assert "…" not in table
