@@ -15,6 +15,15 @@ LICENCES = {
 """By data set; what a student may be used for can depend on it."""
 
 
+OPEN = ("digits", "glyphs")
+"""Data sets whose terms allow everything that a student's own do."""
+
+
+def student_licence(name: str) -> str:
+    """What a model card's front matter may say of a student of these data: else ``other``."""
+    return "apache-2.0" if name in OPEN else "other"
+
+
 def data_licence(name: str) -> str:
     """What is known of a data set's terms."""
     return LICENCES.get(name, "The terms of these images are not known here.")

@@ -7,7 +7,7 @@ import yaml
 
 from trainables.agreement import Agreement
 from trainables.intervals import wilson
-from tuner.data_licences import data_licence
+from tuner.data_licences import data_licence, student_licence
 from tuner.made_with import commit
 from tuner.package_facts import (
     cpu,
@@ -80,7 +80,7 @@ def _front_matter(package: Package, name: str) -> str:
         ],
     }
     content = {
-        "license": "apache-2.0",
+        "license": student_licence(data),
         "pipeline_tag": "image-classification",
         "tags": ["adversarial-robustness", "knowledge-distillation", *_tags(package)],
         "metrics": ["accuracy"],

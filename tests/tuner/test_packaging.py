@@ -20,7 +20,7 @@ from trainables.models.checkpoints import save_atomically
 from trainables.models.student_file import write_student
 from trainables.packaging import load_pt2
 from tuner.cli import app
-from tuner.data_licences import LICENCES, data_licence
+from tuner.data_licences import LICENCES, data_licence, student_licence
 from tuner.evaluation_target import Foreign, find_target
 from tuner.model_card import model_card
 from tuner.package_facts import markdown, table
@@ -257,6 +257,14 @@ def test_text_in_markdown_stays_what_it_is():
     assert markdown("a|b\n<script>&\u2028c") == "a\\|b &lt;script>&amp; c"
     assert markdown("![x](http://example.org/x.png)") == "!\\[x](http://example.org/x.png)"
     assert table(("a", "b"), [["1", "x|y"]]) == "| a | b |\n| --- | --- |\n| 1 | x\\|y |\n"
+
+
+def test_a_student_of_images_with_terms_of_their_own_is_not_said_to_be_free():
+    assert [student_licence(name) for name in ("digits", "svhn", "folder")] == [
+        "apache-2.0",
+        "other",
+        "other",
+    ]
 
 
 def test_every_data_set_has_terms():
