@@ -72,7 +72,7 @@ def test_a_half_written_checkpoint_is_not_loaded_and_its_trial_goes_on(victim):
 
 
 def test_random_kills_of_driver_actor_and_mlflow_server(victim, tmp_path):
-    study = victim()
+    study = victim(trials=6)  # long enough for four kills
 
     with Server(tmp_path) as server:
         torment = Torment(study, server, random.Random(3))
