@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,31 +11,44 @@ PROJECT = "robust-distillation-tuner"
 LIBRARIES = ("torch", "timm", "ray", "optuna")
 """Whose versions may change what a config comes to."""
 
+CHANGED = "+changes"
 
-def versions() -> dict[str, str]:
-    """Versions of Python, of this project and of what the numbers depend on."""
-    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    own = importlib.metadata.version(PROJECT)
-    return {"python": platform.python_version(), "tuner": own, **found}
+
+def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Versions of Python, of this project as ``tuner``, and of libraries; of what is installed."""
+    found = {"python": platform.python_version()}
+    for name in (PROJECT, *libraries):
+        try:
+            found["tuner" if name == PROJECT else name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # run from a folder
+            continue
+    return found
+
+
+def listed(numbers: dict[str, str]) -> str:
+    """``torch 2.15.0, ray 2.60.0``."""
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
 
 @lru_cache(maxsize=1)
 def commit() -> str | None:
     """The commit of this project's sources, ``+changes`` behind it; None if not in a checkout."""
     here = Path(__file__).parent
+    found = git(here, "rev-parse", "HEAD")
+    changes = git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    return found and f"{found}{CHANGED if changes else ''}"
+
+
+def git(folder: Path, *arguments: str) -> str | None:
+    """What git says in a folder; None where there is no git, or no checkout."""
     try:
-        found = _git(here, "rev-parse", "HEAD")
-        return f"{found}+changes" if _git(here, "status", "--porcelain", "-uno") else found
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=True,
-    )
     return done.stdout.strip()

@@ -4,11 +4,8 @@ A store that is rebuilt later, by ``tuner sync``, then says what made a trial an
 down.
 """
 
-import importlib.metadata
 import json
 import logging
-import platform
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,13 +13,13 @@ from pathlib import Path
 from typing import Self
 
 from tuner.atomic import write_atomically
+from tuner.made_with import git, versions
 from tuner.mlflow_client import resolve_tags
 
 logger = logging.getLogger(__name__)
 
 FILE = "origins.json"
-OURS = "robust-distillation-tuner"
-VERSIONED = (OURS, "torch", "ray", "optuna", "mlflow")
+VERSIONED = ("torch", "ray", "optuna", "mlflow")
 
 Tags = Mapping[str, str]
 
@@ -70,34 +67,15 @@ def note(directory: Path) -> None:
 def _writer() -> dict[str, str]:
     # what MLflow itself finds of git is of the program's file, wherever it lies, and of now
     found = {key: tag for key, tag in resolve_tags().items() if ".git." not in key}
-    return {**found, "tuner.versions": versions()}
-
-
-def versions() -> str:
-    """What the numbers are made with, as JSON."""
-    found = {"python": platform.python_version()}
-    for name in VERSIONED:
-        try:
-            found["tuner" if name == OURS else name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # run from a folder, not installed
-            continue
-    return json.dumps(found)
+    return {**found, "tuner.versions": json.dumps(versions(VERSIONED))}
 
 
 def _checkout(folder: Path) -> dict[str, str]:
     """Commit, branch and whether files differ from it; empty outside a git checkout."""
-    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch"]
-    try:
-        answer = subprocess.run(
-            [*command, "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+    answer = git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    if answer is None:
         return {}
-    lines = answer.stdout.splitlines()
+    lines = answer.splitlines()
     facts = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
     commit = facts.get("branch.oid", "(initial)")
     if commit == "(initial)":

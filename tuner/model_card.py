@@ -8,7 +8,7 @@ import yaml
 from trainables.agreement import Agreement
 from trainables.intervals import wilson
 from tuner.data_licences import data_licence, student_licence
-from tuner.made_with import commit
+from tuner.made_with import commit, listed
 from tuner.package_facts import (
     cpu,
     loss_in_words,
@@ -238,7 +238,7 @@ def _origin(package: Package) -> str:
         ]
     rows += [
         ["packaged at commit", commit() or "unknown"],
-        ["versions", ", ".join(f"{name} {number}" for name, number in package.versions.items())],
+        ["versions", listed(package.versions)],
     ]
     return table(("", ""), rows)
 

@@ -3,13 +3,12 @@
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from tuner.atomic import write_atomically
 from tuner.directory import StudyDirectory
+from tuner.made_with import CHANGED, LIBRARIES, commit, listed, versions
 from tuner.time_left import clock
 from tuner.usage import Usage
 
@@ -20,44 +19,25 @@ MEMORY = "peak memory of all processes"
 COSTS = (WALL_TIME, MEMORY)
 """The facts that say what it cost; the others say where it ran."""
 
-PACKAGES = ("torch", "timm", "ray", "optuna", "mlflow")
-
 
 def facts_now(usage: Usage) -> Facts:
     """The facts of the session that has been watched, for people."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return {
         WALL_TIME: clock(usage.seconds),
         MEMORY: f"{usage.peak_bytes / 1e9:.2f} GB",
-        "driver": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}",
-        "versions": versions,
-        "commit": commit(),
+        "driver": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "versions": listed(versions((*LIBRARIES, "mlflow"))),
+        "commit": commit_in_words(),
     }
 
 
-def commit() -> str:
+def commit_in_words() -> str:
     """The commit of the code that runs, and whether it was changed; ``not a git checkout``."""
-    folder = Path(__file__).parent
-    found = _git(folder, "rev-parse", "--short=12", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    found = commit()
     if found is None:
         return "not a git checkout"
-    return f"{found}, with changes that are not committed" if changed else found
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        result = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()
+    changed = ", with changes that are not committed" if found.endswith(CHANGED) else ""
+    return f"{found[:12]}{changed}"
 
 
 def keep_facts(directory: StudyDirectory, facts: Facts) -> None:

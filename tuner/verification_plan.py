@@ -1,12 +1,9 @@
 """Verifying a study: who, how often, on Ray, from wherever an earlier attempt stopped."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from math import isfinite
-from pathlib import Path
 
 import torch
 
@@ -16,6 +13,7 @@ from trainables.named_attacks import NamedAttack
 from trainables.threat import ThreatModel
 from tuner.directory import StudyDirectory
 from tuner.evaluating import Request
+from tuner.made_with import commit, listed, versions
 from tuner.records import TrialRecord
 from tuner.replicates import groups
 from tuner.results import Results
@@ -199,12 +197,6 @@ def _member(plan: Plan, candidate: Candidate, outcomes: Outcomes) -> VerifiedMem
 
 def facts() -> dict[str, str]:
     """The commit that measured, where there is one, and versions."""
-    packages = ("torch", "timm", "pyautoattack")
-    commit = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return {**({"commit": commit} if commit else {}), "versions": versions}
+    numbers = listed(versions(("torch", "timm", "pyautoattack")))
+    found = commit()
+    return {**({"commit": found} if found else {}), "versions": numbers}

@@ -1,7 +1,8 @@
 import re
 
 from tuner.directory import StudyDirectory
-from tuner.session_facts import commit, facts_now, keep_facts, kept_facts
+from tuner.made_with import commit
+from tuner.session_facts import commit_in_words, facts_now, keep_facts, kept_facts
 from tuner.usage import Usage
 
 
@@ -22,10 +23,14 @@ def test_where_no_session_wrote_facts_there_are_none(tmp_path):
 
 
 def test_the_commit_is_named():
-    assert re.match(r"[0-9a-f]{12}\b", commit())
+    assert re.match(r"[0-9a-f]{12}\b", commit_in_words())
 
 
 def test_where_there_is_no_git_the_commit_is_not_made_up(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
+    commit.cache_clear()
 
-    assert commit() == "not a git checkout"
+    found = commit_in_words()
+
+    commit.cache_clear()
+    assert found == "not a git checkout"
