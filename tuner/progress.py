@@ -78,53 +78,48 @@ class LiveProgress(Progress):
         self._live.stop()
 
 
-class LineProgress(Progress):
+class EndingProgress(Progress):
+    """Prints something when a trial ends; what was printed stays."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally, self._console = tally, console
+
+    @abstractmethod
+    def _print(self, record: TrialRecord) -> None:
+        """Show an end."""
+
+    def start(self) -> None:
+        """Time runs from now on."""
+        self._tally.begin()
+
+    def update(self, record: TrialRecord) -> None:
+        """Take note of a trial, and print its end."""
+        self._tally.update(record)
+        if record.state != TrialState.running:
+            self._print(record)
+
+    def draw(self) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+class LineProgress(EndingProgress):
     """Prints a line when a trial ends."""
 
-    def __init__(self, tally: Tally, console: Console) -> None:
-        self._tally, self._console = tally, console
-
-    def start(self) -> None:
-        """Time runs from now on."""
-        self._tally.begin()
-
-    def update(self, record: TrialRecord) -> None:
-        """Print an end."""
-        self._tally.update(record)
-        if record.state != TrialState.running:
-            line = f"{self._tally.counts()}  {ending(record)}"
-            self._console.print(line, soft_wrap=True, markup=False)
-
-    def draw(self) -> None:
-        """Nothing: what was printed stays."""
-
-    def stop(self) -> None:
-        """Nothing: what was printed stays."""
+    def _print(self, record: TrialRecord) -> None:
+        line = f"{self._tally.counts()}  {ending(record)}"
+        self._console.print(line, soft_wrap=True, markup=False)
 
 
-class JsonProgress(Progress):
+class JsonProgress(EndingProgress):
     """Prints a JSON object on a line of its own when a trial ends."""
 
-    def __init__(self, tally: Tally, console: Console) -> None:
-        self._tally, self._console = tally, console
-
-    def start(self) -> None:
-        """Time runs from now on."""
-        self._tally.begin()
-
-    def update(self, record: TrialRecord) -> None:
-        """Print an end."""
-        self._tally.update(record)
-        if record.state != TrialState.running:
-            left = self._tally.seconds_left()
-            content = {**ending_as_json(record), **_counts(self._tally), "seconds_left": left}
-            self._console.out(json.dumps(content), highlight=False)
-
-    def draw(self) -> None:
-        """Nothing: what was printed stays."""
-
-    def stop(self) -> None:
-        """Nothing: what was printed stays."""
+    def _print(self, record: TrialRecord) -> None:
+        left = self._tally.seconds_left()
+        content = {**ending_as_json(record), **_counts(self._tally), "seconds_left": left}
+        self._console.out(json.dumps(content), highlight=False)
 
 
 class SilentProgress(Progress):
