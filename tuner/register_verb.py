@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.terminal import Numbers, StudyName, console
+from tuner.terminal import PickOn, StudyName, console
 
 if TYPE_CHECKING:
     from tuner.mlflow_registry import Registered
@@ -20,9 +20,7 @@ def register(
     name: Annotated[
         str | None, typer.Option(help="The registered model; default: the study's name.")
     ] = None,
-    on: Annotated[
-        Numbers | None, typer.Option(help="Pick on these numbers; default: verified, if any.")
-    ] = None,
+    on: PickOn = None,
 ) -> None:
     """Register models of the front in MLflow, with the aliases knee, best-robust and best-clean."""
     from tuner.mlflow_registry import register as register_picks

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.terminal import Numbers, StudyName, console
+from tuner.terminal import PickOn, StudyName, console
 
 
 class ConfigFormat(StrEnum):
@@ -33,9 +33,7 @@ def export(
         Path | None,
         typer.Option(help="A file or folder; default: exported/ in the study's directory."),
     ] = None,
-    on: Annotated[
-        Numbers | None, typer.Option(help="Pick on these numbers; default: verified, if any.")
-    ] = None,
+    on: PickOn = None,
 ) -> None:
     """Write the config of one point of the front, or of all, ready for tuner train."""
     from tuner.exporting import export_members, export_pick

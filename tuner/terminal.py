@@ -65,6 +65,11 @@ class Numbers(StrEnum):
     verified = "verified"
 
 
+PickOn = Annotated[
+    Numbers | None, typer.Option(help="Pick on these numbers; default: verified, if any.")
+]
+
+
 class Norm(StrEnum):
     """How the size of a perturbation is measured."""
 

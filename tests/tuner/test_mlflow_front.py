@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,6 @@ from tuner.mlflow_study import MlflowStudy
 from tuner.records import TrialState
 from tuner.results import Results
 from tuner.tracking import Publication, Tracker, default_uri, sync
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A folder of studies, with one store beside them: a new store takes most of a second."""
-    folder = tmp_path_factory.mktemp("runs")
-    connect(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder
-
-
-@pytest.fixture
-def directory(shared):
-    """A study's own directory."""
-    return Path(tempfile.mkdtemp(dir=shared))
 
 
 def study(*points, **settings):

@@ -20,14 +20,6 @@ from tuner.tracking import default_uri
 KINDS = ["front", "best", "differences", "weights", "curves"]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A folder of studies, with one store beside them: a new store takes most of a second."""
-    folder = tmp_path_factory.mktemp("runs")
-    connect(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder
-
-
 @pytest.fixture
 def opened(shared):
     """Opens a study in a directory of its own, with its views."""

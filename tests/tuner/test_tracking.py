@@ -4,16 +4,14 @@ import dataclasses
 import json
 import math
 import shutil
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psutil
 import pytest
 
 from trainables.config import TrialConfig
-from tuner.mlflow_client import MlflowClient, connect
+from tuner.mlflow_client import MlflowClient
 from tuner.mlflow_server import serve
 from tuner.mlflow_study import MlflowStudy
 from tuner.records import TrialRecord, TrialState
@@ -51,20 +49,6 @@ def record(number=0, state=TrialState.complete, epochs=3, **changes):
         "ended": None if state is TrialState.running else STARTED + timedelta(hours=2),
     }
     return TrialRecord(number, state, **{**settings, **changes})
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A folder of studies, with one store beside them: a new store takes most of a second."""
-    folder = tmp_path_factory.mktemp("runs")
-    connect(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder
-
-
-@pytest.fixture
-def directory(shared):
-    """A study's own directory."""
-    return Path(tempfile.mkdtemp(dir=shared))
 
 
 def track(directory, *records, status="FINISHED"):
