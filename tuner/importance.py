@@ -1,6 +1,7 @@
 """Which parameter matters for which objective, as Optuna computes it."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
@@ -31,6 +32,7 @@ WIDE = 10.0
 """A range of positive numbers whose ends differ by this factor is taken as logarithmic."""
 
 
+@lru_cache(maxsize=1)  # the files of a front and its report ask for the same, one after the other
 def importances(
     results: Results, evaluator: Evaluator = "fanova", *, seed: int = 0
 ) -> dict[str, dict[str, float]]:
