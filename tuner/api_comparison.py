@@ -2,76 +2,53 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tuner.api import Study
+from tuner.comparison import Comparison, Row, whole_studies
 from tuner.costs import hours
-from tuner.differences import flatten
-from tuner.front_geometry import Losses, hypervolume
-from tuner.results import Results
 
 
-def compare(*studies: Study) -> pd.DataFrame:
-    """A row per study: trials, size of the front, best of each objective, hypervolume, hours.
+def compare(*studies: Study, seed: int = 0) -> pd.DataFrame:
+    """A row per study, the largest hypervolume first; as ``tuner compare``.
 
-    Hypervolume is measured from one corner for all: accuracy 0, and for any other objective the
-    worst value in all studies.
+    Columns are trials, complete ones, size of the front, trials that no study's beats
+    (``unbeaten``), best of each objective, hypervolume from one corner for all, the ends of its
+    95 % intervals over trials and over images (see ``bootstrap``), and hours.
 
     Args:
         *studies: two or more studies of the same data, threat model, validation attack,
-            objectives and constraints.
+            objectives and constraints, each with a complete trial.
+        seed: of the bootstrap.
 
     Raises:
         ValueError: if they cannot be compared, with what differs.
     """
     if len(studies) < 2:
         raise ValueError(f"a comparison needs at least 2 studies, got {len(studies)}")
-    found = [study.results for study in studies]
-    for other in found[1:]:
-        require_same_task(found[0], other)
-    corner = np.max([results.reference for results in found], axis=0)
-    rows = [_row(results, corner) for results in found]
-    return pd.DataFrame(rows, index=pd.Index([str(s.directory) for s in studies], name="study"))
+    named = [(str(study.directory), study.results) for study in studies]
+    rows = Comparison(whole_studies(named), seed).rows
+    index = pd.Index([row.contender.name for row in rows], name="study")
+    return pd.DataFrame([_columns(row) for row in rows], index=index)
 
 
-def require_same_task(first: Results, second: Results) -> None:
-    """Refuse to compare numbers that do not measure the same.
-
-    Raises:
-        ValueError: naming what differs.
-    """
-    ours, theirs = flatten(_task(first)), flatten(_task(second))
-    for key in sorted(ours.keys() | theirs.keys()):
-        if ours.get(key) != theirs.get(key):
-            raise ValueError(
-                f"studies {first.study.name!r} and {second.study.name!r} cannot be compared: {key} "
-                f"is {ours.get(key)!r} in one and {theirs.get(key)!r} in the other; compare "
-                "studies of the same data, threat, validation attack, objectives and constraints"
-            )
-
-
-def _task(results: Results) -> dict[str, Any]:
-    base = results.study.base.model_dump(mode="json")
-    return {
-        "data": {key: value for key, value in base["data"].items() if key != "loading"},
-        "threat": base["threat"],
-        "validation attack": base["validation"]["attack"],
-        "constraints": "; ".join(map(str, results.study.constraints)) or "none",
-        "objectives": [f"{o.direction} {o.metric}" for o in results.study.objectives],
-    }
-
-
-def _row(results: Results, corner: Losses) -> dict[str, Any]:
+def _columns(row: Row) -> dict[str, Any]:
+    results, unknown = row.contender.results, (float("nan"), float("nan"))
     bests = {
-        f"best {metric}": results.summary.get(f"best/{metric.split('/')[-1]}", float("nan"))
+        f"best {metric}": results.summary[f"best/{metric.split('/')[-1]}"]
         for metric in results.metrics
     }
+    over_trials, over_images = row.over_trials, row.over_images or unknown
     return {
         "trials": len(results.records),
         "complete": len(results.complete),
         "front": len(results.front),
+        "unbeaten": len(row.on_front),
         **bests,
-        "hypervolume": hypervolume(results.losses(results.feasible), corner),
+        "hypervolume": row.hypervolume,
+        "over trials, low": over_trials[0],
+        "over trials, high": over_trials[1],
+        "over images, low": over_images[0],
+        "over images, high": over_images[1],
         "hours": hours(results.study, results.records),
     }

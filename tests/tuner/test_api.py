@@ -314,5 +314,5 @@ def test_studies_with_other_constraints_are_not_compared(tmp_path):
     free = Study.open(write_study(tmp_path))
     bounded = Study.open(write_study(tmp_path, name="bounded", constraints=bound))
 
-    with pytest.raises(ValueError, match="constraints is 'none' in one and 'val/clean_accuracy"):
+    with pytest.raises(ValueError, match="constraints is none in the one and val/clean_accuracy"):
         compare(free, bounded)
