@@ -54,7 +54,7 @@ def row(results: Results, record: TrialRecord) -> Row:
         "label": record.label,
         **{metric: record.values[metric] for metric in results.metrics},
         **({"seeds": record.replicates} if results.study.replicates > 1 else {}),
-        **{f"sd {metric}": spread for metric, spread in record.spread.items()},
+        **_spreads(results, record),
         "images": num_images(record),
         "teacher": record.teacher or None,
         "student": record.student,
@@ -64,6 +64,13 @@ def row(results: Results, record: TrialRecord) -> Row:
         "temperature": temperature(record.config),
         "epochs": record.config["epochs"],
     }
+
+
+def _spreads(results: Results, record: TrialRecord) -> Row:
+    """Standard deviations over seeds; None of a config whose second seed is still to come."""
+    if results.study.replicates == 1:
+        return {}
+    return {f"sd {metric}": record.spread.get(metric) for metric in results.metrics}
 
 
 def front_rows(results: Results) -> list[Row]:

@@ -1,5 +1,6 @@
 """Several seeds of one config as one record: means and spreads."""
 
+import csv
 import dataclasses
 import statistics
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_records import make_record, make_study
 
-from tuner.export import export_config
+from tuner.export import export_config, front_csv
 from tuner.records import TrialState
 from tuner.replicates import groups, merge_replicates
 from tuner.report import write_report
@@ -160,3 +161,14 @@ def test_nothing_beyond_the_constraints_is_offered_as_a_gain_without_loss():
     (gain,) = Results(make_study(**BOUND), records).baseline_gain
 
     assert gain.free["val/robust_accuracy"].number == 0
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_front_on_which_seeds_are_still_missing_is_written_whole(order):
+    values = [(0.9, 0.4), (0.8, 0.5)][::order]
+    records = [make_record(0, *values[0]), make_record(1, *values[1]), replicate(2, 0, *values[0])]
+
+    rows = list(csv.DictReader(front_csv(Results(make_study(replicates=2), records)).splitlines()))
+
+    spreads = {row["trial"]: row["sd val/clean_accuracy"] for row in rows}
+    assert spreads == {"0": "0.0", "1": ""}
