@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from ray import tune
 
+from trainables.attempt import Attempt, SupersededError
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.hardware import machine
-from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.models.checkpoints import read_checkpoint
 from trainables.teachers import load_teachers
 
 
@@ -23,10 +24,13 @@ class DistillationTrainable(tune.Trainable):
     Its config holds ``trial`` (a ``TrialConfig`` as JSON), ``directory`` (the trial's own) and
     ``teachers`` (where prepared teachers lie). State is kept in ``directory/checkpoint.pt``, always
     whole, so that any process that is given the same config continues where the last one stopped.
+    From then on the last one cannot write there: it may live on, on a node that is cut off.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
     same end.
     """
+
+    _attempt: Attempt | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the run, and continue it if it has a checkpoint."""
@@ -42,9 +46,9 @@ class DistillationTrainable(tune.Trainable):
     def _build(self, config: dict[str, Any]) -> Distillation:
         trial = TrialConfig.model_validate(config["trial"])
         distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
+        self._attempt = Attempt.begin(self._checkpoint)
         if self._checkpoint.is_file():
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
-        self._directory.mkdir(parents=True, exist_ok=True)
         computed_with = json.dumps(machine(distillation.hardware), indent=1)
         (self._directory / "machine.json").write_text(computed_with)
         return distillation
@@ -57,6 +61,8 @@ class DistillationTrainable(tune.Trainable):
         report: dict[str, float] = {}
         try:
             report = self._epoch()
+        except SupersededError:
+            raise
         except Exception as error:
             self._failure = self._failure or self._explain(error)
         epoch = self._distillation.epoch if self._distillation else 0
@@ -74,8 +80,9 @@ class DistillationTrainable(tune.Trainable):
 
     def _epoch(self) -> dict[str, float]:
         distillation = self._distillation
-        if distillation is None:
+        if distillation is None or self._attempt is None:
             return {}
+        self._attempt.require()  # no epoch is trained in vain
         metrics = {} if distillation.finished else distillation.train_epoch()
         metrics |= distillation.validate()
         bad = sorted(name for name, value in metrics.items() if not math.isfinite(value))
@@ -83,7 +90,7 @@ class DistillationTrainable(tune.Trainable):
             value, epoch = metrics[bad[0]], distillation.epoch
             self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
         elif distillation.finished:  # before it is reported: a complete trial has its last weights
-            save_atomically(distillation.state_dict(), self._checkpoint)
+            self._attempt.save(distillation.state_dict())
         return {name: value for name, value in metrics.items() if name not in bad}
 
     def _explain(self, error: Exception) -> str:
@@ -101,9 +108,9 @@ class DistillationTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Write the whole state to the trial's directory, atomically; Ray keeps its path."""
-        if self._distillation is None or self._failure:
+        if self._distillation is None or self._attempt is None or self._failure:
             return {"path": ""}
-        save_atomically(self._distillation.state_dict(), self._checkpoint)
+        self._attempt.save(self._distillation.state_dict())
         return {"path": str(self._checkpoint)}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
@@ -113,5 +120,11 @@ class DistillationTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Serve another trial; imports, data and teachers on the device stay."""
+        self.cleanup()
         self.setup(new_config)
         return True
+
+    def cleanup(self) -> None:
+        """Leave nothing but what the next attempt needs."""
+        if self._attempt is not None:
+            self._attempt.end()

@@ -26,13 +26,18 @@ def save_atomically(state: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with half_written.open("wb") as file:
-            torch.save(dict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
+        write_flushed(state, half_written)
         half_written.replace(path)
     finally:
         half_written.unlink(missing_ok=True)
+
+
+def write_flushed(state: Mapping[str, Any], path: Path) -> None:
+    """Write ``state`` where nobody looks for it yet; it is on the disk after that."""
+    with path.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
