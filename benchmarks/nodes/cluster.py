@@ -65,6 +65,11 @@ class Cluster:
         """What ``--address`` is to be."""
         return f"{self.network.addresses[HUB]}:{PORT}"
 
+    @property
+    def nodes(self) -> list[str]:
+        """Those that Ray runs on, besides the head."""
+        return [name for name, p in self.processes.items() if name != HUB and p.poll() is None]
+
     def add(self, *names: str) -> None:
         """Let nodes join, one after the other: side by side, they take each other's files."""
         for name in names:
@@ -105,5 +110,5 @@ def wait_until(true: Callable[[], bool], what: str, patience: float = PATIENCE) 
     while not true():
         if time.monotonic() - began > patience:
             raise TimeoutError(f"waited {patience:g} s in vain until {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)
     return time.monotonic() - began

@@ -5,8 +5,8 @@ driver's, and through it Ray's workers. The product knows nothing of it.
 
 ``CRASH_PLAN`` names a file that holds one moment, such as ``after Ledger.report 2``: the process
 in which it happens for the second time takes the file away and dies by SIGKILL. ``CRASH_TRACE``
-names a file to which a line is added for every epoch begun, saved, stored and judged; it ends with
-the time and with what ``CRASH_NODE`` says.
+names a file to which a line is added for every epoch begun, saved, refused, stored and judged; it
+ends with the time and with what ``CRASH_NODE`` says.
 """
 
 import fnmatch
@@ -117,11 +117,18 @@ def watch_trainable(module):
 
 
 def watch_attempt(module):
-    def saved(_, attempt, state):
-        if attempt.checkpoint.parent.name.isdigit():
-            note("saved", int(attempt.checkpoint.parent.name), state["epoch"])
+    save = module.Attempt.save
 
-    watch(module.Attempt, "save", after=saved)
+    def watched(attempt, state):
+        trial = attempt.checkpoint.parent.name
+        try:
+            save(attempt, state)
+        except module.SupersededError:
+            note("refused", int(trial), state["epoch"])
+            raise
+        note("saved", int(trial), state["epoch"])
+
+    module.Attempt.save = watched
 
 
 WATCHED = {
