@@ -2,13 +2,16 @@
 
 import json
 import math
+import platform
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
+from ray.train._internal.session import _TrainingResult
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
@@ -25,7 +28,8 @@ class DistillationTrainable(tune.Trainable):
     whole, so that any process that is given the same config continues where the last one stopped.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
-    same end.
+    same end. A state that cannot be stored is one that begins with ``storage:``; it says nothing
+    about the trial.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -44,9 +48,10 @@ class DistillationTrainable(tune.Trainable):
         distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
         if self._checkpoint.is_file():
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
-        self._directory.mkdir(parents=True, exist_ok=True)
         computed_with = json.dumps(machine(distillation.hardware), indent=1)
-        (self._directory / "machine.json").write_text(computed_with)
+        with suppress(OSError):  # its readers do without it
+            self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / "machine.json").write_text(computed_with)
         return distillation
 
     def step(self) -> dict[str, Any]:
@@ -74,7 +79,7 @@ class DistillationTrainable(tune.Trainable):
 
     def _epoch(self) -> dict[str, float]:
         distillation = self._distillation
-        if distillation is None:
+        if distillation is None or self._failure:
             return {}
         metrics = {} if distillation.finished else distillation.train_epoch()
         metrics |= distillation.validate()
@@ -83,12 +88,20 @@ class DistillationTrainable(tune.Trainable):
             value, epoch = metrics[bad[0]], distillation.epoch
             self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
         elif distillation.finished:  # before it is reported: a complete trial has its last weights
-            save_atomically(distillation.state_dict(), self._checkpoint)
+            self._store(distillation)
         return {name: value for name, value in metrics.items() if name not in bad}
 
+    def _store(self, distillation: Distillation) -> None:
+        try:
+            save_atomically(distillation.state_dict(), self._checkpoint)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._failure = f"storage: {self._checkpoint} on {platform.node()}: {reason}"
+
     def _explain(self, error: Exception) -> str:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / "error.log").write_text(traceback.format_exc())
+        with suppress(OSError):
+            self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / "error.log").write_text(traceback.format_exc())
         kind = (
             "out of memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "raised"
         )
@@ -103,8 +116,15 @@ class DistillationTrainable(tune.Trainable):
         """Write the whole state to the trial's directory, atomically; Ray keeps its path."""
         if self._distillation is None or self._failure:
             return {"path": ""}
-        save_atomically(self._distillation.state_dict(), self._checkpoint)
-        return {"path": str(self._checkpoint)}
+        self._store(self._distillation)
+        return {"path": "" if self._failure else str(self._checkpoint)}
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """``save_checkpoint``, then Ray's own note of it; that one is never needed, so may fail."""
+        try:
+            return super().save(checkpoint_dir)  # type: ignore[no-untyped-call, unused-ignore]
+        except OSError:
+            return _TrainingResult(checkpoint=None, metrics={})
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Continue from a path that ``save_checkpoint`` returned."""
