@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from ray.tune.error import TuneError
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
@@ -101,6 +102,9 @@ class Session:
                 status = "KILLED" if missing(self.study, ledger.records()) else "FINISHED"
             except KeyboardInterrupt:
                 status, patience = "KILLED", 2.0
+                raise
+            except (OSError, TuneError):
+                patience = 2.0  # MLflow may lie on the disk that is full
                 raise
             finally:
                 if tracker:

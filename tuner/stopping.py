@@ -28,8 +28,8 @@ def told_in_a_sentence(directory: Path) -> Iterator[None]:
         if cause is None:
             raise
         raise StorageFailedError(
-            f"study {directory} stopped: {_words(cause)}; nothing that was stored is lost, so make "
-            f"room or repair it, then go on with: tuner resume {directory}"
+            f"study {directory} stopped: {_words(cause)}; nothing that was stored is lost; make "
+            "room or repair it, then the same command goes on"
         ) from error
 
 
@@ -47,4 +47,4 @@ def _words(error: BaseException) -> str:
     if isinstance(error, StorageInternalError):
         cause = getattr(error.__cause__, "orig", error.__cause__) or error
         return f"its storage does not answer ({str(cause).strip().splitlines()[0]})"
-    return str(error)
+    return getattr(error, "strerror", None) or str(error)
