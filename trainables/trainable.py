@@ -2,13 +2,16 @@
 
 import json
 import math
+import platform
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
+from ray.train._internal.session import _TrainingResult
 
 from trainables.attempt import Attempt, SupersededError
 from trainables.config import TrialConfig
@@ -27,7 +30,8 @@ class DistillationTrainable(tune.Trainable):
     From then on the last one cannot write there: it may live on, on a node that is cut off.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
-    same end.
+    same end. A state that cannot be stored is one that begins with ``storage:``; it says nothing
+    about the trial.
     """
 
     _attempt: Attempt | None = None
@@ -50,7 +54,9 @@ class DistillationTrainable(tune.Trainable):
         if self._checkpoint.is_file():
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
         computed_with = json.dumps(machine(distillation.hardware), indent=1)
-        (self._directory / "machine.json").write_text(computed_with)
+        with suppress(OSError):  # its readers do without it
+            self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / "machine.json").write_text(computed_with)
         return distillation
 
     def step(self) -> dict[str, Any]:
@@ -80,7 +86,7 @@ class DistillationTrainable(tune.Trainable):
 
     def _epoch(self) -> dict[str, float]:
         distillation = self._distillation
-        if distillation is None or self._attempt is None:
+        if distillation is None or self._attempt is None or self._failure:
             return {}
         self._attempt.require()  # no epoch is trained in vain
         metrics = {} if distillation.finished else distillation.train_epoch()
@@ -90,12 +96,20 @@ class DistillationTrainable(tune.Trainable):
             value, epoch = metrics[bad[0]], distillation.epoch
             self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
         elif distillation.finished:  # before it is reported: a complete trial has its last weights
-            self._attempt.save(distillation.state_dict())
+            self._store(distillation, self._attempt)
         return {name: value for name, value in metrics.items() if name not in bad}
 
+    def _store(self, distillation: Distillation, attempt: Attempt) -> None:
+        try:
+            attempt.save(distillation.state_dict())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._failure = f"storage: {self._checkpoint} on {platform.node()}: {reason}"
+
     def _explain(self, error: Exception) -> str:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / "error.log").write_text(traceback.format_exc())
+        with suppress(OSError):
+            self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / "error.log").write_text(traceback.format_exc())
         kind = (
             "out of memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "raised"
         )
@@ -110,8 +124,15 @@ class DistillationTrainable(tune.Trainable):
         """Write the whole state to the trial's directory, atomically; Ray keeps its path."""
         if self._distillation is None or self._attempt is None or self._failure:
             return {"path": ""}
-        self._attempt.save(self._distillation.state_dict())
-        return {"path": str(self._checkpoint)}
+        self._store(self._distillation, self._attempt)
+        return {"path": "" if self._failure else str(self._checkpoint)}
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """``save_checkpoint``, then Ray's own note of it; that one is never needed, so may fail."""
+        try:
+            return super().save(checkpoint_dir)  # type: ignore[no-untyped-call, unused-ignore]
+        except OSError:
+            return _TrainingResult(checkpoint=None, metrics={})
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Continue from a path that ``save_checkpoint`` returned."""

@@ -13,6 +13,7 @@ from tuner.ledger import Ledger
 from tuner.proposer import Proposer
 from tuner.records import TrialRecord, TrialState
 from tuner.remaining import is_made_good, wanted
+from tuner.stopping import StorageFailedError
 from tuner.study import StudyConfig
 from tuner.warm_start import Earlier
 
@@ -80,10 +81,15 @@ class Search:
             report: its metrics and its ``epoch``; nothing more than that if it failed at once.
             failure: why the trial cannot go on; begins with a ``Cause``.
             done: whether this was its last epoch.
+
+        Raises:
+            StorageFailedError: if the trial's state cannot be stored; it stays unfinished.
         """
         record = self.ledger.record(number)
         if record.state != TrialState.running:
             return record  # it ended before its process was stopped
+        if failure.startswith("storage:"):
+            raise StorageFailedError(f"trial {number} cannot store its state: {failure[9:]}")
         if len(report) > 1:
             record = self.ledger.report(number, report)
         if failure:
