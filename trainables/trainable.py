@@ -9,45 +9,60 @@ from typing import Any
 
 import torch
 from ray import tune
+from ray.exceptions import RayActorError
 
+from trainables.allocator import hand_back_freed_memory
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.hardware import machine
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.teachers import load_teachers
+from trainables.teachers import forget_teachers, load_teachers
+from trainables.worker_group import WorkerGroup
 
 
 class DistillationTrainable(tune.Trainable):
     """One trial: ``step`` is one epoch, then the accuracies on the validation split.
 
-    Its config holds ``trial`` (a ``TrialConfig`` as JSON), ``directory`` (the trial's own) and
-    ``teachers`` (where prepared teachers lie). State is kept in ``directory/checkpoint.pt``, always
-    whole, so that any process that is given the same config continues where the last one stopped.
+    Its config holds ``trial`` (a ``TrialConfig`` as JSON), ``directory`` (the trial's own),
+    ``teachers`` (where prepared teachers lie) and, if there are more than one, ``workers``. State
+    is kept in ``directory/checkpoint.pt``, always whole, so that any process that is given the same
+    config continues where the last one stopped.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
-    same end.
+    same end. A worker that died is Ray's to make good, as the death of this process would be.
     """
+
+    _group: WorkerGroup | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the run, and continue it if it has a checkpoint."""
         self._counted = time.monotonic()
         self._directory = Path(config["directory"])
         self._failure = ""
-        self._distillation: Distillation | None = None
+        self._distillation: Distillation | WorkerGroup | None = None
         try:
             self._distillation = self._build(config)
+        except RayActorError:
+            raise
         except Exception as error:
             self._failure = self._explain(error)
 
-    def _build(self, config: dict[str, Any]) -> Distillation:
+    def _build(self, config: dict[str, Any]) -> Distillation | WorkerGroup:
         trial = TrialConfig.model_validate(config["trial"])
-        distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
+        distillation = self._begun(trial, Path(config["teachers"]), config.get("workers", 1))
         if self._checkpoint.is_file():
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
         self._directory.mkdir(parents=True, exist_ok=True)
-        computed_with = json.dumps(machine(distillation.hardware), indent=1)
-        (self._directory / "machine.json").write_text(computed_with)
+        (self._directory / "machine.json").write_text(json.dumps(distillation.machine, indent=1))
         return distillation
+
+    def _begun(
+        self, trial: TrialConfig, teachers: Path, workers: int
+    ) -> Distillation | WorkerGroup:
+        if workers == 1:
+            return Distillation.build(trial, *load_teachers(trial, teachers))
+        if self._group is None or not self._group.alive:
+            self._group = WorkerGroup(workers)
+        return self._group.build(trial, teachers)
 
     def step(self) -> dict[str, Any]:
         """One epoch: ``report`` holds its metrics, ``failure`` why the trial cannot go on.
@@ -57,10 +72,14 @@ class DistillationTrainable(tune.Trainable):
         report: dict[str, float] = {}
         try:
             report = self._epoch()
+        except RayActorError:
+            raise
         except Exception as error:
             self._failure = self._failure or self._explain(error)
         epoch = self._distillation.epoch if self._distillation else 0
         finished = self._distillation is None or self._distillation.finished
+        if self._failure:
+            self._let_go()
         return {
             "report": {"epoch": epoch, **report, "cost/seconds": self._seconds()},
             "failure": self._failure,
@@ -89,9 +108,10 @@ class DistillationTrainable(tune.Trainable):
     def _explain(self, error: Exception) -> str:
         self._directory.mkdir(parents=True, exist_ok=True)
         (self._directory / "error.log").write_text(traceback.format_exc())
-        kind = (
-            "out of memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "raised"
-        )
+        out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if out_of_memory:
+            forget_teachers()  # of earlier trials; this one's are read again
+        kind = "out of memory" if out_of_memory else "raised"
         first_line = str(error).partition("\n")[0]
         return f"{kind}: {type(error).__name__}: {first_line} (see error.log)"
 
@@ -112,6 +132,17 @@ class DistillationTrainable(tune.Trainable):
             self._distillation.load_state_dict(read_checkpoint(Path(checkpoint["path"])))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Serve another trial; imports, data and teachers on the device stay."""
+        """Serve another trial; imports, data and teachers stay, the memory of the old one goes."""
+        self._let_go()
         self.setup(new_config)
         return True
+
+    def _let_go(self) -> None:
+        """Free what the trial holds: its student, optimiser, best weights, and caches of them."""
+        self._distillation = None
+        hand_back_freed_memory()
+
+    def cleanup(self) -> None:
+        """End the workers of a trial over several of them."""
+        if self._group is not None:
+            self._group.close()
