@@ -225,6 +225,11 @@ class TrialConfig(Frozen):
         begun = self.accumulation is not None and epoch >= self.accumulation.from_epoch
         return self.accumulation.micro_batches if self.accumulation and begun else 1
 
+    def validation_in(self, epoch: int) -> ValidationConfig:
+        """How an epoch is measured: where a batch is trained in parts, in parts as small."""
+        size = max(1, self.validation.batch_size // self.micro_batches_in(epoch))
+        return self.validation.model_copy(update={"batch_size": size})
+
     def teacher_trial(self) -> "TrialConfig":
         """The training run that makes this trial's teacher.
 

@@ -234,18 +234,17 @@ class Distillation:
 
     def _validate(self, network: Network) -> Metrics:
         config, split, finished = self.config, self.data.validation, self.finished
+        how = config.validation_in(self.epoch)
         if not finished:
-            split = split[: config.validation.images]
-        metrics = validate(
-            network, split, config.threat, config.validation, finished=finished, ranks=self.ranks
-        )
+            split = split[: how.images]
+        metrics = validate(network, split, config.threat, how, finished=finished, ranks=self.ranks)
         if config.diagnostics.due(finished=finished):
             metrics |= diagnose(
                 network,
                 self.teacher,
                 split,
                 threat=config.threat,
-                attack=config.validation.attack,
+                attack=how.attack,
                 config=config.diagnostics,
                 seed=VALIDATION_SEED,
             )
