@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ray import tune
-from ray.exceptions import OutOfMemoryError
 from ray.tune.experiment import Trial
 
+from tuner.deaths import last_words, out_of_memory
 from tuner.records import Cause, TrialRecord
 from tuner.search import Search
 
@@ -54,13 +54,12 @@ class Recorder(tune.Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """Ray gave the trial up: its process died more often than ``max_failures``."""
-        error: Any = trial.get_error()
-        lines = str(error).strip().splitlines() if error else ["no more is known"]
-        number = trial.config["number"]
-        if isinstance(error, OutOfMemoryError):  # Ray killed it to save the machine
-            self._tell(self._search.fail(number, f"{Cause.out_of_memory}: {lines[0]}"))
+        words, number = last_words(trial), trial.config["number"]
+        if out_of_memory(words):  # the scheduler has seen to it
+            self._tell(self._search.ledger.record(number))
         else:
-            self._tell(self._search.fail(number, f"{Cause.worker_died}: {lines[-1]}"))
+            last = (words or "no more is known").splitlines()[-1]
+            self._tell(self._search.fail(number, f"{Cause.worker_died}: {last}"))
 
     def _tell(self, record: TrialRecord) -> None:
         for watcher in self._watchers:
