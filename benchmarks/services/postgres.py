@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from benchmarks.services.service import HOST, Service, clean_environment, free_port
+from benchmarks.services.service import HOST, Service, clean_environment, free_port, run_as
 
 USER = "tuner"
 DEBIAN = Path("/usr/lib/postgresql")
+LAYOUT = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
 OTHERS = ("postgres", "nobody")
 """Who runs it where we are root, as PostgreSQL refuses to be."""
 
@@ -65,7 +66,7 @@ class Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.service.stop()
+        self.service.kill()  # nobody needs what it holds
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -100,26 +101,27 @@ class Postgres:
         )
 
     def _create(self) -> None:
+        """Make the data folder, as whoever runs the server."""
         found = programs()
         if found is None:
-            raise FileNotFoundError("PostgreSQL is not installed: no initdb in PATH or " + str(DEBIAN))
+            raise FileNotFoundError(
+                f"PostgreSQL is not installed: no initdb below {DEBIAN} or in PATH"
+            )
         secret = self.folder / "password"
         secret.write_text(self.password)
         for path in (self.folder, secret):
             path.chmod(0o700)
             if self._user is not None:
                 os.chown(path, self._user, self._user)
+        command = [found / "initdb", "-D", self._data, "-U", USER, "--pwfile", secret, *LAYOUT]
         made = subprocess.run(
-            [found / "initdb", "-D", self._data, "-U", USER, "--pwfile", secret]
-            + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"],
+            list(map(str, command)),
             cwd=self.folder,
             env=clean_environment(),
-            user=self._user,
-            group=self._user,
-            extra_groups=None if self._user is None else [],
             capture_output=True,
             text=True,
             check=False,
+            **run_as(self._user),
         )
         secret.unlink()
         if made.returncode:
@@ -153,4 +155,6 @@ def _another_user() -> int:
             return pwd.getpwnam(name).pw_uid
         except KeyError:
             continue
-    raise ConnectionError(f"PostgreSQL refuses to run as root, and there is no {' or '.join(OTHERS)}")
+    raise ConnectionError(
+        f"PostgreSQL refuses to run as root, and there is no {' or '.join(OTHERS)}"
+    )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -54,10 +55,8 @@ class Service:
                 env=dict(self.environment),
                 stdout=log,
                 stderr=log,
-                user=self.user,
-                group=self.user,
-                extra_groups=None if self.user is None else [],
                 start_new_session=True,  # Ctrl-C is for whoever started us
+                **run_as(self.user),
             )
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline and self.alive:
@@ -79,11 +78,11 @@ class Service:
         if self.process is not None and self.alive:
             self.process.send_signal(self.goodbye)
         _, left = psutil.wait_procs(family, timeout=patience)
-        _kill(left)
+        self._kill(left)
 
     def kill(self) -> None:
         """SIGKILL all its processes and wait until they are gone."""
-        _kill(self.family())
+        self._kill(self.family())
 
     def family(self) -> list[psutil.Process]:
         """Its processes, the first one last."""
@@ -95,12 +94,18 @@ class Service:
         except psutil.NoSuchProcess:
             return []
 
+    def _kill(self, family: list[psutil.Process]) -> None:
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=20)
+        if self.process is not None:
+            self.process.wait()
 
-def _kill(family: list[psutil.Process]) -> None:
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(family, timeout=20)
+
+def run_as(user: int | None) -> dict[str, Any]:
+    """What makes ``subprocess`` run something as another user, if one is named."""
+    return {} if user is None else {"user": user, "group": user, "extra_groups": []}
 
 
 def free_port() -> int:

@@ -21,12 +21,12 @@ class Mlflow:
     def __init__(self, postgres: Postgres, bucket: Bucket) -> None:
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="mlflow-")
+        store = ["--backend-store-uri", postgres.url("mlflow", "postgresql+psycopg2")]
+        artifacts = ["--artifacts-destination", bucket.url(ARTIFACTS)]
+        place = ["--host", HOST, "--port", str(self.port), "--workers", "1"]
         self.service = Service(
             "the MLflow server",
-            [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-            + ["--backend-store-uri", postgres.url("mlflow", "postgresql+psycopg2")]
-            + ["--artifacts-destination", bucket.url(ARTIFACTS)]
-            + ["--host", HOST, "--port", str(self.port)],
+            [sys.executable, "-m", "mlflow", "server", *store, *artifacts, *place],
             clean_environment(**QUIET, **postgres.environment, **bucket.environment),
             Path(self._folder.name) / "mlflow.log",
             self._answers,
