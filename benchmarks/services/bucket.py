@@ -3,6 +3,7 @@
 import secrets
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -80,6 +81,11 @@ class Bucket:
     def read(self, key: str) -> bytes:
         """What an object holds."""
         return bytes(self.client().get_object(Bucket=NAME, Key=key)["Body"].read())
+
+    def texts(self, folder: str = "") -> Iterator[str]:
+        """What objects hold, byte by byte."""
+        for key in self.sizes(folder):
+            yield self.read(key).decode("latin-1")
 
     def _answers(self) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError

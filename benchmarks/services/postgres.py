@@ -78,6 +78,17 @@ class Postgres:
         """Where a database is: ``postgresql://tuner@127.0.0.1:5432/optuna``."""
         return f"{scheme}://{USER}@{HOST}:{self.port}/{database}"
 
+    def dump(self, database: str) -> str:
+        """Everything that a database holds, as SQL."""
+        command = [(programs() or Path()) / "pg_dump", "--inserts", self.url(database)]
+        return subprocess.run(
+            command,
+            env=clean_environment(**self.environment),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
     def start(self) -> None:
         """Start it, on the port where it was."""
         self.service.start()

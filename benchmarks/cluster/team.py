@@ -1,0 +1,75 @@
+"""What a team has: PostgreSQL, a bucket, an MLflow server, three Ray nodes, and a study on them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.crashes.driver import STUDY, Victim
+from benchmarks.services.bucket import Bucket
+from benchmarks.services.postgres import Postgres
+from benchmarks.services.ray_nodes import Nodes
+from benchmarks.services.tracking import Mlflow
+from tuner.ledger import read_records
+from tuner.records import TrialRecord, TrialState
+
+NODES = 3
+CHANGES: dict[str, Any] = {
+    "name": "cluster",
+    "base": {**STUDY["base"], "epochs": 4, "attack": {"steps": 3, "batch_norm": "eval"}},
+    "sampler": {"startup_trials": 8},
+    "resources": {"cpus": 1, "max_concurrent": NODES, "max_failures": 3},
+}
+"""Laid over the small study that the crash tests kill."""
+
+
+@dataclass
+class Team:
+    """All of it, running."""
+
+    postgres: Postgres
+    bucket: Bucket
+    mlflow: Mlflow
+    nodes: Nodes
+    study: Victim
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command that starts the study, and goes on with it."""
+        return ("run", str(self.study.file), "--address", self.nodes.address)
+
+    def records(self) -> list[TrialRecord]:
+        """What the ledger holds, for those who only look."""
+        directory = self.study.directory
+        if not directory.config.is_file():
+            return []
+        return read_records(directory.study(), directory.path)
+
+    def ended(self) -> int:
+        """How many trials have ended."""
+        return sum(record.state != TrialState.running for record in self.records())
+
+
+@contextmanager
+def team(folder: Path, *, trials: int) -> Iterator[Team]:
+    """Start everything but the study; stop it at the end, in whatever state it is.
+
+    From here on, our own environment holds what lets us in.
+    """
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres("optuna", "mlflow"))
+        bucket = stack.enter_context(Bucket())
+        mlflow = stack.enter_context(Mlflow(postgres, bucket))
+        services = {"storage": postgres.url("optuna"), "tracking": {"uri": mlflow.uri}}
+        study = Victim(folder, **{**CHANGES, **services, "trials": trials})
+        stack.callback(_end, study)
+        nodes = stack.enter_context(Nodes(NODES, study.environment))
+        os.environ.update({**nodes.environment, **postgres.environment})
+        yield Team(postgres, bucket, mlflow, nodes, study)
+
+
+def _end(study: Victim) -> None:
+    if study.alive:
+        study.kill_driver()
