@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cluster.course import Course, Event, add_costs, as_json
-from benchmarks.cluster.findings import findings
 from benchmarks.cluster.team import team
+from benchmarks.services.findings import findings
 from tuner.atomic import write_atomically
 from tuner.time_left import clock
 
@@ -41,8 +41,8 @@ def demonstrate(folder: Path, trials: int) -> tuple[list[Event], list[str]]:
     with team(folder, trials=trials) as ours:
         course = Course(ours, lambda event: say(event, trials), began)
         course.run(trials)
-        wrong = findings(ours, trials)
-        add_costs(course.events, ours.records(), ours.study.events())
+        wrong = findings(ours.services, ours.study)
+        add_costs(course.events, ours.study.records(), ours.study.events())
         return course.events, wrong
 
 

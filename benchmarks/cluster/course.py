@@ -62,18 +62,18 @@ class Course:
 
     def _lose_mlflow(self, ended: int, back: int) -> None:
         self._until(ended)
-        self._team.mlflow.kill()
+        self._team.services.mlflow.kill()
         self._note("kill -9 of the MLflow server")
         self._until(back)
-        self._team.mlflow.start()
+        self._team.services.mlflow.start()
         self._note("the MLflow server is started again")
 
     def _restart_postgres(self, ended: int) -> None:
         self._until(ended)
         event = self._note("PostgreSQL is stopped")
-        self._team.postgres.stop()
+        self._team.services.postgres.stop()
         self._wait(lambda: "storage is away" in self._said(), "notice that PostgreSQL is away")
-        self._team.postgres.start()
+        self._team.services.postgres.start()
         event.cost = f"away for {time.time() - event.clock:.0f} s, waited for; "
         self._note("PostgreSQL is started again")
 

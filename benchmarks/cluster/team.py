@@ -1,4 +1,4 @@
-"""What a team has: PostgreSQL, a bucket, an MLflow server, three Ray nodes, and a study on them."""
+"""What a team has: its services, three Ray nodes, and a study on them."""
 
 import os
 from collections.abc import Iterator
@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.crashes.driver import STUDY, Victim
-from benchmarks.services.bucket import Bucket
-from benchmarks.services.postgres import Postgres
 from benchmarks.services.ray_nodes import Nodes
-from benchmarks.services.tracking import Mlflow
+from benchmarks.services.together import Services, services
 from tuner.ledger import read_records
-from tuner.records import TrialRecord, TrialState
+from tuner.records import TrialState
 
 NODES = 3
 CHANGES: dict[str, Any] = {
@@ -29,9 +27,7 @@ CHANGES: dict[str, Any] = {
 class Team:
     """All of it, running."""
 
-    postgres: Postgres
-    bucket: Bucket
-    mlflow: Mlflow
+    services: Services
     nodes: Nodes
     study: Victim
 
@@ -40,16 +36,13 @@ class Team:
         """The command that starts the study, and goes on with it."""
         return ("run", str(self.study.file), "--address", self.nodes.address)
 
-    def records(self) -> list[TrialRecord]:
-        """What the ledger holds, for those who only look."""
-        directory = self.study.directory
-        if not directory.config.is_file():
-            return []
-        return read_records(directory.study(), directory.path)
-
     def ended(self) -> int:
         """How many trials have ended."""
-        return sum(record.state != TrialState.running for record in self.records())
+        directory = self.study.directory
+        if not directory.config.is_file():
+            return 0
+        records = read_records(directory.study(), directory.path)
+        return sum(record.state != TrialState.running for record in records)
 
 
 @contextmanager
@@ -59,15 +52,12 @@ def team(folder: Path, *, trials: int) -> Iterator[Team]:
     From here on, our own environment holds what lets us in.
     """
     with ExitStack() as stack:
-        postgres = stack.enter_context(Postgres("optuna", "mlflow"))
-        bucket = stack.enter_context(Bucket())
-        mlflow = stack.enter_context(Mlflow(postgres, bucket))
-        services = {"storage": postgres.url("optuna"), "tracking": {"uri": mlflow.uri}}
-        study = Victim(folder, **{**CHANGES, **services, "trials": trials})
+        ours = stack.enter_context(services())
+        study = Victim(folder, **{**CHANGES, **ours.settings, "trials": trials})
         stack.callback(_end, study)
         nodes = stack.enter_context(Nodes(NODES, study.environment))
-        os.environ.update({**nodes.environment, **postgres.environment})
-        yield Team(postgres, bucket, mlflow, nodes, study)
+        os.environ.update({**nodes.environment, **ours.postgres.environment})
+        yield Team(ours, nodes, study)
 
 
 def _end(study: Victim) -> None:
