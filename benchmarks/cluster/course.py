@@ -46,7 +46,7 @@ class Course:
         Raises:
             ConnectionError: if the study ends too early, is stuck or fails.
         """
-        self._note("the study begins: " + "tuner run study.yaml --address HOST:PORT")
+        self._note("the study begins")
         self._team.study.start(*self._team.command)
         self._lose_node(trials // 6)
         self._lose_mlflow(trials * 2 // 6, trials * 5 // 12)

@@ -16,8 +16,15 @@ from tuner.records import TrialState
 NODES = 3
 CHANGES: dict[str, Any] = {
     "name": "cluster",
-    "base": {**STUDY["base"], "epochs": 4, "attack": {"steps": 3, "batch_norm": "eval"}},
+    "base": {
+        **STUDY["base"],
+        "data": {"name": "digits", "batch_size": 100},
+        "attack": {"steps": 5, "batch_norm": "eval"},
+        "optimizer": {"name": "adamw", "learning_rate": 0.005, "weight_decay": 0.001},
+        "epochs": 8,
+    },
     "sampler": {"startup_trials": 8},
+    "scheduler": {"name": "halving", "grace_period": 2, "reduction_factor": 2},
     "resources": {"cpus": 1, "max_concurrent": NODES, "max_failures": 3},
 }
 """Laid over the small study that the crash tests kill."""

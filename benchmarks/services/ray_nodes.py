@@ -24,11 +24,14 @@ class Nodes:
 
     Args:
         number: how many, with the head.
+        jobs: whether the head has a job server.
         environment: laid over that of everything that belongs to the cluster, and of who uses it.
     """
 
-    def __init__(self, number: int = 2, environment: Mapping[str, str] | None = None) -> None:
-        self._number, self._more = number, dict(environment or {})
+    def __init__(
+        self, number: int, environment: Mapping[str, str] | None = None, *, jobs: bool = False
+    ) -> None:
+        self._number, self._more, self._has_jobs = number, dict(environment or {}), jobs
         # sockets have short paths
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         self.port, self._jobs_port = free_port(), free_port()
@@ -86,7 +89,7 @@ class Nodes:
     def add(self) -> int:
         """Let another node join; its place in ``nodes``."""
         log = self.folder / f"node-{len(self.nodes)}.log"
-        self._start(log, "--address", self.address, ready=lambda: "runtime started" in _text(log))
+        self._start(log, "--address", self.address, ready=lambda: _is_up(log))
         return len(self.nodes) - 1
 
     def kill(self, place: int) -> None:
@@ -94,9 +97,10 @@ class Nodes:
         self.nodes[place].kill()
 
     def _start_head(self) -> None:
-        options = ["--head", "--port", self.port, "--dashboard-port", self._jobs_port]
+        options = ["--head", "--port", self.port, "--temp-dir", self.folder]
+        options += ["--include-dashboard", self._has_jobs, "--dashboard-port", self._jobs_port]
         log = self.folder / "head.log"
-        self._start(log, *options, "--temp-dir", self.folder, ready=self._answers)
+        self._start(log, *options, ready=lambda: _is_up(log) and self._jobs_answer())
 
     def _start(self, log: Path, *options: Any, ready: Any) -> None:
         command = [*RAY, "start", "--block", "--num-cpus", "1", "--object-store-memory", OBJECTS]
@@ -105,7 +109,9 @@ class Nodes:
         self.nodes.append(node)
         node.start()
 
-    def _answers(self) -> bool:
+    def _jobs_answer(self) -> bool:
+        if not self._has_jobs:
+            return True
         try:
             urllib.request.urlopen(self.jobs + "/api/version", timeout=2)
         except urllib.error.HTTPError:
@@ -129,5 +135,5 @@ class Nodes:
         )
 
 
-def _text(log: Path) -> str:
-    return log.read_text(errors="replace") if log.exists() else ""
+def _is_up(log: Path) -> bool:
+    return log.exists() and "runtime started" in log.read_text(errors="replace")

@@ -22,7 +22,7 @@ TRIALS, FEWER = 400, 4
 @pytest.fixture(scope="module")
 def cluster():
     pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
-    with Nodes(2) as nodes:
+    with Nodes(2, jobs=True) as nodes:
         yield nodes
 
 
