@@ -6,6 +6,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage
 
+from tuner.database import open_database
 from tuner.doctor_services import remedy, without_password
 from tuner.journal import Journal
 from tuner.study import StudyConfig
@@ -28,7 +29,7 @@ def _database(url: str) -> BaseStorage:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return optuna.storages.get_storage(url)
+        return open_database(url)
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
         cause = error.__cause__ if isinstance(error, ImportError) and error.__cause__ else error
         first = str(getattr(cause, "orig", cause)).strip().splitlines()[0]
