@@ -14,6 +14,8 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.hardware import machine
 from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.object_store import StoreError
+from trainables.places import TrialPlace, fetch_teachers
 from trainables.teachers import load_teachers
 
 
@@ -23,30 +25,37 @@ class DistillationTrainable(tune.Trainable):
     Its config holds ``trial`` (a ``TrialConfig`` as JSON), ``directory`` (the trial's own) and
     ``teachers`` (where prepared teachers lie). State is kept in ``directory/checkpoint.pt``, always
     whole, so that any process that is given the same config continues where the last one stopped.
+    Both places may be URLs.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
-    same end.
+    same end. An object store that does not answer is not one of them.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the run, and continue it if it has a checkpoint."""
         self._counted = time.monotonic()
-        self._directory = Path(config["directory"])
+        self._place = TrialPlace(config["directory"])
+        self._directory = self._place.folder
+        self._unsent = False
         self._failure = ""
         self._distillation: Distillation | None = None
         try:
             self._distillation = self._build(config)
+        except StoreError:
+            raise  # Ray tries again
         except Exception as error:
             self._failure = self._explain(error)
 
     def _build(self, config: dict[str, Any]) -> Distillation:
         trial = TrialConfig.model_validate(config["trial"])
-        distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
-        if self._checkpoint.is_file():
+        teachers = fetch_teachers(trial, config["teachers"])
+        distillation = Distillation.build(trial, *load_teachers(trial, teachers))
+        if self._place.fetch(self._checkpoint.name):
             distillation.load_state_dict(read_checkpoint(self._checkpoint))
         self._directory.mkdir(parents=True, exist_ok=True)
         computed_with = json.dumps(machine(distillation.hardware), indent=1)
         (self._directory / "machine.json").write_text(computed_with)
+        self._place.try_to_send("machine.json")
         return distillation
 
     def step(self) -> dict[str, Any]:
@@ -55,8 +64,12 @@ class DistillationTrainable(tune.Trainable):
         ``cost/seconds`` is wall time: of the epoch, its validation, and what came before the first.
         """
         report: dict[str, float] = {}
+        if self._unsent:  # Ray asks for more: what was reported before is in the ledger
+            self._send_reported()
         try:
             report = self._epoch()
+        except StoreError:
+            raise  # Ray tries again, from the last checkpoint
         except Exception as error:
             self._failure = self._failure or self._explain(error)
         epoch = self._distillation.epoch if self._distillation else 0
@@ -84,11 +97,21 @@ class DistillationTrainable(tune.Trainable):
             self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
         elif distillation.finished:  # before it is reported: a complete trial has its last weights
             save_atomically(distillation.state_dict(), self._checkpoint)
+            self._place.send(self._checkpoint.name)
+        else:
+            self._unsent = self._place.is_remote
         return {name: value for name, value in metrics.items() if name not in bad}
+
+    def _send_reported(self) -> None:
+        """Keep the last epoch at a URL, where Ray does not ask for it; else, after the next one."""
+        if self._distillation is not None and not self._failure:
+            save_atomically(self._distillation.state_dict(), self._checkpoint)
+            self._place.try_to_send(self._checkpoint.name)
 
     def _explain(self, error: Exception) -> str:
         self._directory.mkdir(parents=True, exist_ok=True)
         (self._directory / "error.log").write_text(traceback.format_exc())
+        self._place.try_to_send("error.log")
         kind = (
             "out of memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "raised"
         )

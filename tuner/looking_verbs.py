@@ -110,6 +110,7 @@ def report(
 ) -> None:
     """Write the report: one page to read, send and print."""
     from tuner.reporting import write_and_show
-    from tuner.study_names import find_directory
+    from tuner.study_names import opened
 
-    write_and_show(find_directory(study), output, console)
+    with opened(study) as place:
+        write_and_show(place, output, console)

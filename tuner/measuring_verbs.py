@@ -56,7 +56,7 @@ def evaluate(
 
 def diagnose(
     target: Annotated[
-        Path, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study.")
+        str, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study.")
     ],
     teacher: Annotated[
         str, typer.Option(help="auto (the config's own), none, or a checkpoint.")

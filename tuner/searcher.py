@@ -36,8 +36,8 @@ class LedgerSearcher(Searcher):
         return {
             "number": record.number,
             "trial": dict(record.config),
-            "directory": str(self._directory.trial(record.number).resolve()),
-            "teachers": str(self._directory.teachers.resolve()),
+            "directory": self._directory.trial_home(record.number),
+            "teachers": self._directory.teachers_home,
         }
 
     def on_trial_complete(

@@ -7,6 +7,7 @@ from functools import partial
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.driving import check_services, driving
 from tuner.export import write_front
 from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
@@ -76,13 +77,14 @@ class Session:
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
         check_space(self.study)
+        check_services(self.study, self.directory)
         if not self.directory.config.is_file():
             # what is refused leaves no directory behind
             check_first_trials(narrowed(self.study, choose_students(self.study)))
         check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
-        with self.directory.lock(), self.usage:
+        with driving(self.directory, self.study, self._console.print), self.usage:
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
             require_same_space(self.study, ledger)
@@ -144,7 +146,7 @@ class Session:
         progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
-            teachers = prepare_teachers(self.study, self.directory.teachers)
+            teachers = prepare_teachers(self.study, self.directory.teachers_home)
             for name, teacher in teachers.items():
                 self._console.print(
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "

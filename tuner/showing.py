@@ -45,9 +45,7 @@ def show_places(directory: StudyDirectory, console: Console) -> None:
     for name, path in there.items():
         console.print(f"{name + ':':<12} {path}", soft_wrap=True, markup=False)
     if not there:
-        console.print(
-            f"write a page on it: tuner report {directory.path}", soft_wrap=True, markup=False
-        )
+        console.print(f"write a page on it: tuner report {directory}", soft_wrap=True, markup=False)
 
 
 def list_studies(root: Path, console: Console) -> None:

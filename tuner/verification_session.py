@@ -83,7 +83,7 @@ def _run_missing(
     console.print(f"starting Ray; {progress.time_left()}")
     with ray_session(resources, address):
         if any(student.trial is None for student in students):
-            prepare_teachers(plan.study, directory.teachers)
+            prepare_teachers(plan.study, directory.teachers_home)
         with progress:
             return run_students(students, plan.request, resources, progress)
 
@@ -103,7 +103,7 @@ def locked(directory: StudyDirectory) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise ValueError(
-                f"study {directory.path} is being verified by process {file.read() or 'unknown'}; "
+                f"study {directory} is being verified by process {file.read() or 'unknown'}; "
                 "wait for it or stop it first"
             ) from error
         file.truncate(0)
