@@ -1,6 +1,8 @@
 """Folders in object stores and on file systems that pyarrow reaches by URL; no Ray, no Optuna."""
 
+import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
-from trainables.urls import below, options_of, place_of, without_secrets
+from trainables.urls import below, name_of, options_of, parent, place_of, without_secrets
 
 CHUNK = 8 * 2**20
 """Bytes that are copied at a time."""
@@ -251,3 +253,11 @@ def cache_folder() -> Path:
         return Path(named)
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(user) / "robust-distillation-tuner"
+
+
+def copy_of(url: str) -> Path:
+    """Where this machine keeps its copy of a folder at a URL: neighbours there, neighbours here."""
+    above = parent(url)
+    words = re.sub(r"[^A-Za-z0-9_-]+", "-", place_of(above)[1]).strip("-")[-40:]
+    digest = hashlib.sha256(above.encode()).hexdigest()[:12]
+    return cache_folder() / f"{words}-{digest}" / name_of(url)

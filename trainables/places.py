@@ -1,8 +1,6 @@
 """Where a trial's files and its teachers lie: in folders that all nodes see, or at URLs."""
 
-import hashlib
 import logging
-import re
 import shutil
 import tempfile
 import weakref
@@ -12,9 +10,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from trainables.config import TrialConfig
-from trainables.object_store import StoreError, UrlFolder, cache_folder, patiently
+from trainables.object_store import StoreError, UrlFolder, copy_of, patiently
 from trainables.teachers import PreparedTeacher, prepare_teacher, teacher_files
-from trainables.urls import is_url, name_of, parent, place_of
+from trainables.urls import is_url
 
 logger = logging.getLogger(__name__)
 
@@ -76,14 +74,6 @@ class TrialPlace:
     def _send(self, name: str, patience: float) -> None:
         if (remote := self._remote) is not None:
             patiently(lambda: remote.send(self.folder / name, name), patience)
-
-
-def copy_of(url: str) -> Path:
-    """Where this machine keeps its copy of a folder at a URL: neighbours there, neighbours here."""
-    above = parent(url)
-    words = re.sub(r"[^A-Za-z0-9_-]+", "-", place_of(above)[1]).strip("-")[-40:]
-    digest = hashlib.sha256(above.encode()).hexdigest()[:12]
-    return cache_folder() / f"{words}-{digest}" / name_of(url)
 
 
 def fetch_teachers(config: TrialConfig, place: str) -> Path:

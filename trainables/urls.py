@@ -20,11 +20,15 @@ def without_secrets(url: str) -> str:
     return _joined(parts._replace(netloc=parts.netloc.rpartition("@")[2]), options)
 
 
-def completed(url: str) -> str:
+def completed(url: str, *, bucket_alone: bool = False) -> str:
     """A URL that means the same on every machine: checked, with this machine's endpoint and region.
 
     Of ``s3://``, the server's address comes from ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL``
     and the region from ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` where the URL does not say them.
+
+    Args:
+        url: as a person wrote it.
+        bucket_alone: whether it may name a bucket instead of a folder in one.
 
     Raises:
         ValueError: if the URL cannot be used; credentials in it are refused and not repeated.
@@ -42,7 +46,8 @@ def completed(url: str) -> str:
     options = _checked(parts, url)
     path = parts.path.rstrip("/")
     folders = path.removeprefix("/").split("/")
-    if not path or {"", ".", ".."} & set(folders) or bool(parts.netloc) == (parts.scheme == "file"):
+    unclear = {"", ".", ".."} & set(folders) if path else not bucket_alone
+    if unclear or bool(parts.netloc) == (parts.scheme == "file"):
         raise ValueError(
             f"URL {without_secrets(url)} must name a folder below a bucket, such as "
             "s3://bucket/runs/name, without empty parts, . and .."

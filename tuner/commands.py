@@ -142,6 +142,10 @@ def open_ui(
     """Serve MLflow until Ctrl-C."""
     study = directory.study()
     uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
+    if directory.copy and uri == default_uri(directory.path):
+        raise ValueError(
+            f"the study at {directory} has no runs in MLflow; name a server with --tracking-uri"
+        )
     with serve(uri, port) as base:
         found = pages(study, directory.path, uri, base=base)
         console.print("Ctrl-C stops the server.")

@@ -36,6 +36,11 @@ class StudyDirectory:
         """What a command line calls it: the path, or the URL."""
         return str(self.copy or self.path)
 
+    def called(self, name: str) -> str:
+        """What a command line calls something in it."""
+        copy = self.copy
+        return copy.called(name) if copy else (self.path / name).as_posix()
+
     @property
     def copy(self) -> WorkingCopy | None:
         """The copy that the path is, if the study lives at a URL."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from trainables.object_store import StoreError, patiently
+from trainables.object_store import StoreError
 from tuner.directory import StudyDirectory
 from tuner.lease import Lease
 from tuner.study import StudyConfig
@@ -15,8 +15,6 @@ logger = logging.getLogger(__name__)
 
 EVERY = 5.0
 """Seconds between two looks at what is new, here and there."""
-LAST_PATIENCE = 60.0
-"""Seconds for the store to come back at the end."""
 
 
 def check_services(study: StudyConfig, directory: StudyDirectory) -> None:
@@ -89,19 +87,4 @@ def in_step(copy: WorkingCopy) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        put(copy)
-
-
-def put(copy: WorkingCopy) -> None:
-    """Put there what changed here.
-
-    Raises:
-        StoreError: if the store does not answer for a minute.
-    """
-    try:
-        patiently(copy.push, LAST_PATIENCE)
-    except StoreError as error:
-        raise StoreError(
-            f"{error}; what the study wrote lies in {copy.path} and is put there by the same "
-            "command once more"
-        ) from error
+        copy.put()

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trainables.spelling import unknown
-from trainables.urls import is_url, parent
+from trainables.urls import completed, is_url, name_of, parent
 from tuner.directory import StudyDirectory
-from tuner.driving import put
 from tuner.working_copy import WorkingCopy
 
 RUNS = Path("runs")
@@ -71,7 +70,7 @@ def opened(name: str) -> Iterator[StudyDirectory]:
         yield directory
     finally:
         if directory.copy:
-            put(directory.copy)
+            directory.copy.put()
 
 
 def _require_study(directory: StudyDirectory) -> StudyDirectory:
@@ -81,15 +80,31 @@ def _require_study(directory: StudyDirectory) -> StudyDirectory:
     return directory
 
 
+def path_at(target: str) -> Path:
+    """A path as it is; the URL of a study or of one of its trials as this machine's copy of it.
+
+    Of a trial's URL, ``<study>/trials/0007``, its checkpoint is brought here.
+
+    Raises:
+        ValueError: if the URL cannot be used.
+        ConnectionError: if its store does not answer.
+    """
+    if not is_url(target):
+        return Path(target)
+    url = completed(target)
+    trial, trials = name_of(url), parent(url)
+    if name_of(trials) != "trials" or not trial.isdigit():
+        return directory_at(target).path
+    return directory_at(parent(trials)).trial_file(int(trial), "checkpoint.pt").parent
+
+
 def path_or_study(target: str) -> Path:
     """A path as it is; what is no path, but could be a study's name, as that study's directory.
 
     Raises:
         ValueError: if it is neither.
     """
-    path = Path(target)
-    if is_url(target):
-        return find_directory(target).path
+    path = path_at(target)
     is_path = path.exists() or len(path.parts) > 1 or path.suffix
     return path if is_path else find_directory(target).path
 

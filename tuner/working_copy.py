@@ -15,15 +15,16 @@ from typing import Any
 
 from filelock import FileLock
 
-from trainables.object_store import Stamp, UrlFolder
-from trainables.places import copy_of
-from trainables.urls import completed, without_secrets
+from trainables.object_store import Stamp, StoreError, UrlFolder, copy_of, patiently
+from trainables.urls import below, completed, without_secrets
 from tuner.atomic import write_atomically
 
 FOLDER = ".copy"
 """In the working copy: which URL it is of, and what was the same there and here."""
 AT_ONCE = 16
 """Files that are transferred at the same time."""
+LAST_PATIENCE = 60.0
+"""Seconds for the store to come back at the end."""
 HEAVY = ".pt"
 SCRATCH = ("ray",)
 """Folders of the study that only its driver needs."""
@@ -71,7 +72,12 @@ class WorkingCopy:
 
     def __str__(self) -> str:
         """The URL, as a command line takes it."""
-        return shlex.quote(without_secrets(self.typed))
+        return self.called()
+
+    def called(self, name: str = "") -> str:
+        """What a command line calls the study, or something in it."""
+        url = without_secrets(self.typed)
+        return shlex.quote(below(url, name) if name else url)
 
     @property
     def remote(self) -> UrlFolder:
@@ -115,6 +121,20 @@ class WorkingCopy:
                 del synced[name]
         return len(changed)
 
+    def put(self) -> None:
+        """As ``push``, patiently: for the end of what writes here.
+
+        Raises:
+            StoreError: if the store does not answer for a minute, or refuses.
+        """
+        try:
+            patiently(self.push, LAST_PATIENCE)
+        except StoreError as error:
+            raise StoreError(
+                f"{error}; what was written lies in {self.path} and is put there by the same "
+                "command once more"
+            ) from error
+
     def bring(self, name: str) -> Path:
         """Where a file is here, in its newest version, if it is there at all; for heavy ones.
 
@@ -124,7 +144,9 @@ class WorkingCopy:
         with self._alone() as synced:
             stamp = self.remote.stamp(name)
             newest = name in synced and synced[name][0] == stamp and self._here(name)
-            if stamp is not None and not newest:
+            if stamp is None and synced.pop(name, None):
+                (self.path / name).unlink(missing_ok=True)
+            elif stamp is not None and not newest:
                 self._fetch(name, stamp, synced)
         return self.path / name
 
@@ -167,6 +189,18 @@ class WorkingCopy:
             finally:
                 if synced != before:
                     write_atomically(note, json.dumps(synced))
+
+
+def copies_in(folder: str) -> list[WorkingCopy]:
+    """Of every study directly in a folder at a URL; of each, no more than its file is brought here.
+
+    Raises:
+        ValueError: if the URL cannot be used.
+        StoreError: if the store does not answer.
+    """
+    there = UrlFolder(completed(folder, bucket_alone=True))
+    copies = [WorkingCopy.at(below(folder.rstrip("/"), name)) for name in there.folders()]
+    return [copy for copy in copies if copy.bring("study.yaml").is_file()]
 
 
 def belongs(name: str) -> bool:
