@@ -173,7 +173,8 @@ class UrlFolder:
         except (FileNotFoundError, StoreError):
             raise
         except OSError as error:
-            raise _in_words(without_secrets(self.url), str(error)) from error
+            shown = without_secrets(self.url).partition("?")[0]
+            raise _in_words(shown, str(error)) from error
 
 
 def _in_words(url: str, error: str) -> StoreError:

@@ -174,7 +174,7 @@ def try_url(url: str, nonce: str) -> str:
                 return "does not see what the driver writes there"
             UrlFolder(url).send(file, f"{name}-{socket.gethostname()}-{os.getpid()}")
         except StoreError as error:
-            return str(error).removeprefix(f"{url}: ").partition(";")[0]
+            return str(error).partition(": ")[2].partition(";")[0]
         return "" if file.read_text() == nonce else "sees another file than the driver"
 
 

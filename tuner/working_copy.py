@@ -144,7 +144,8 @@ class WorkingCopy:
         with self._alone() as synced:
             stamp = self.remote.stamp(name)
             newest = name in synced and synced[name][0] == stamp and self._here(name)
-            if stamp is None and synced.pop(name, None):
+            if stamp is None and name in synced:
+                del synced[name]
                 (self.path / name).unlink(missing_ok=True)
             elif stamp is not None and not newest:
                 self._fetch(name, stamp, synced)
