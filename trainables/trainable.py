@@ -17,11 +17,13 @@ from trainables.attempt import SupersededError
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.models.checkpoints import read_checkpoint
+from trainables.object_store import StoreError
+from trainables.places import fetch_teachers
 from trainables.teachers import forget_teachers, load_teachers
 from trainables.trial_store import StateNotStoredError, TrialStore
 from trainables.worker_group import WorkerGroup
 
-FOR_RAY = (RayActorError, SupersededError)
+FOR_RAY = (RayActorError, SupersededError, StoreError)
 """What says nothing about the training: Ray goes on with the trial in another process."""
 
 
@@ -32,7 +34,7 @@ class DistillationTrainable(tune.Trainable):
     ``teachers`` (where prepared teachers lie) and, if there are more than one, ``workers``. State
     is kept in ``directory/checkpoint.pt``, always whole, so that any process that is given the same
     config continues where the last one stopped. From then on the last one cannot write there: it
-    may live on, on a node that is cut off.
+    may live on, on a node that is cut off. Both places may be URLs.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
     same end. A state that cannot be stored is one that begins with ``storage:``; it says nothing
@@ -47,7 +49,7 @@ class DistillationTrainable(tune.Trainable):
         """Build the run, and continue it if it has a checkpoint."""
         self._counted = time.monotonic()
         self._store = TrialStore(config["directory"])
-        self._failure = ""
+        self._failure, self._unsaved = "", False
         self._distillation: Distillation | WorkerGroup | None = None
         try:
             self._distillation = self._build(config, self._store)
@@ -58,17 +60,16 @@ class DistillationTrainable(tune.Trainable):
 
     def _build(self, config: dict[str, Any], store: TrialStore) -> Distillation | WorkerGroup:
         trial = TrialConfig.model_validate(config["trial"])
-        distillation = self._begun(trial, Path(config["teachers"]), config.get("workers", 1))
+        distillation = self._begun(trial, config["teachers"], config.get("workers", 1))
         if (state := store.take_up()) is not None:
             distillation.load_state_dict(state)
         store.note("machine.json", json.dumps(distillation.machine, indent=1))
         return distillation
 
-    def _begun(
-        self, trial: TrialConfig, teachers: Path, workers: int
-    ) -> Distillation | WorkerGroup:
+    def _begun(self, trial: TrialConfig, teachers: str, workers: int) -> Distillation | WorkerGroup:
         if workers == 1:
-            return Distillation.build(trial, *load_teachers(trial, teachers))
+            folder = fetch_teachers(trial, teachers)
+            return Distillation.build(trial, *load_teachers(trial, folder))
         if self._group is None or not self._group.alive:
             self._group = WorkerGroup(workers)
         return self._group.build(trial, teachers)
@@ -81,6 +82,7 @@ class DistillationTrainable(tune.Trainable):
         assert self._store is not None, "Ray calls setup first"
         report: dict[str, float] = {}
         try:
+            self._save_reported(self._store)
             report = self._epoch(self._store)
         except FOR_RAY:
             raise
@@ -114,7 +116,18 @@ class DistillationTrainable(tune.Trainable):
             self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
         elif distillation.finished:  # before it is reported: a complete trial has its last weights
             self._keep(distillation, store)
+        else:
+            self._unsaved = store.is_remote
         return {name: value for name, value in metrics.items() if name not in bad}
+
+    def _save_reported(self, store: TrialStore) -> None:
+        """Keep the last epoch at a URL, where Ray does not ask for it: by now the ledger has it."""
+        if self._unsaved and self._distillation is not None and not self._failure:
+            self._unsaved = False
+            try:
+                store.try_to_save(self._distillation.state_dict())
+            except StateNotStoredError as error:
+                self._failure = f"storage: {error}"
 
     def _keep(self, distillation: Distillation | WorkerGroup, store: TrialStore) -> None:
         try:

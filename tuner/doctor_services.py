@@ -65,6 +65,26 @@ def mlflow(uri: str | None) -> Finding:
     return Finding("mlflow", f"{without_password(uri)} answers")
 
 
+def missing_services(
+    lines: list[Finding], storage: str | None, tracking: str | None
+) -> list[Finding]:
+    """The lines of Optuna and MLflow for a study at a URL, which has to name both."""
+    optuna, server = lines
+    if storage is None:
+        optuna = Finding(
+            "optuna",
+            "a study at a URL needs a database, and names none",
+            "name it as storage in the study file, such as postgresql://host/optuna",
+        )
+    if tracking is None:
+        server = Finding(
+            "mlflow",
+            "a study at a URL has no place for a local mlflow.db",
+            "name a server by tracking.uri, or set tracking.enabled to false",
+        )
+    return [optuna, server]
+
+
 def without_password(url: str) -> str:
     """``postgresql://tuner:***@host/db``."""
     scheme, slashes, rest = url.partition("://")

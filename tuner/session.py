@@ -8,6 +8,7 @@ from ray.tune.error import TuneError
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.driving import check_services, driving
 from tuner.export import write_front
 from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
@@ -79,14 +80,18 @@ class Session:
             StorageFailedError: if a disk or a database refuses what has to be kept.
         """
         check_space(self.study)
+        check_services(self.study, self.directory)
         if not self.directory.config.is_file():
             # what is refused leaves no directory behind
             check_first_trials(narrowed(self.study, choose_students(self.study)))
         check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
-        path = self.directory.path
-        with told_in_a_sentence(path), self.directory.lock(), self.usage:
+        with (
+            told_in_a_sentence(str(self.directory)),
+            driving(self.directory, self.study, self._console.print),
+            self.usage,
+        ):
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
             require_same_space(self.study, ledger)
@@ -151,7 +156,7 @@ class Session:
         progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
-            teachers = prepare_teachers(self.study, self.directory.teachers)
+            teachers = prepare_teachers(self.study, self.directory.teachers_home)
             for name, teacher in teachers.items():
                 self._console.print(
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from ray.tune.error import TuneError
@@ -13,7 +12,7 @@ class StorageFailedError(OSError):
 
 
 @contextmanager
-def told_in_a_sentence(directory: Path) -> Iterator[None]:
+def told_in_a_sentence(directory: str) -> Iterator[None]:
     """Let what a disk or a database refuses end a study with a sentence that says how to go on.
 
     Raises:
