@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.crashes.agreement import disagreements
 from benchmarks.nodes.cluster import Cluster, wait_until
-from benchmarks.nodes.events import Cost, cut_for, endure, give_notice, take_away
+from benchmarks.nodes.events import Blow, Cost, cut_for, endure, give_notice
 from benchmarks.nodes.network import obstacle
 from benchmarks.nodes.study import Study
 from tuner.atomic import write_atomically
@@ -46,29 +46,26 @@ class Weather:
         self._say("three nodes; the study begins")
         self.study.start_on(self.cluster)
         wait_until(lambda: len({e.node for e in self.study.traced("saved")}) > 1, "two nodes train")
-        self._endure("cut off for 5 s", cut_for(self.cluster, 5))
-        self._endure("cut off for 30 s", cut_for(self.cluster, 30))
-        self._endure("killed", self.cluster.kill)
-        self._endure(f"taken away {NOTICE} s after a notice", self._take_away)
-        self._endure("cut off for good", self._cut)
+        cut, kill = self.cluster.network.cut, self.cluster.kill
+        self._endure(Blow("cut off for 5 s", cut_for(self.cluster, 5), lost=False))
+        self._endure(Blow("cut off for 30 s", cut_for(self.cluster, 30), lost=False))
+        self._endure(Blow("killed", kill))
+        self._endure(Blow(f"killed {NOTICE} s after a notice", kill, prepare=self._give_notice))
+        self._endure(Blow("cut off for good", cut))
 
-    def _endure(self, event: str, happen: Callable[[str], None]) -> None:
-        """Two nodes train and one waits; the newest checkpoint's node is hit."""
+    def _endure(self, blow: Blow) -> None:
+        """Two nodes train and one waits; the newest checkpoint's node is struck."""
         while len(self.cluster.nodes) < NODES:
             name = next(self._names)
             self.cluster.add(name)
             self._say(f"node {name} has joined")
-        cost = endure(self.study, event, happen)
-        self._say(f"{event}: trial {cost.trial} goes on after {cost.seconds:.0f} s")
+        cost = endure(self.study, blow)
+        self._say(f"{blow.name}: trial {cost.trial} goes on after {cost.seconds:.0f} s")
         self.costs.append(cost)
 
-    def _take_away(self, node: str) -> None:
+    def _give_notice(self, node: str) -> None:
         give_notice(self.cluster, node, NOTICE)
         time.sleep(NOTICE)
-        take_away(self.cluster, node)
-
-    def _cut(self, node: str) -> None:
-        self.cluster.network.cut(node)
 
 
 def weathered(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:

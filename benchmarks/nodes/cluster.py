@@ -56,8 +56,6 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.network.__exit__()
-        for process in self.processes.values():
-            process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property

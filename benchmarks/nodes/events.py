@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,15 +12,34 @@ from benchmarks.crashes.driver import command_line
 from benchmarks.nodes.cluster import RAY, Cluster, wait_until
 from benchmarks.nodes.study import Event, Study
 
-TIMES_UNTIL_SOUND = 3
+YOUNG = 0.8
+"""Share of its epochs that a trial may have behind it when something happens to its node."""
+WELL_AFTER = 3
 """Epochs that a trial saves after an event before the next one comes."""
+AT_ONCE = 0.5
+"""Seconds in which what was already on its way may still arrive."""
+
+
+class Blow(NamedTuple):
+    """Something that happens to a node.
+
+    Attributes:
+        happen: does it.
+        lost: whether the node does not come back from it.
+        prepare: what comes before, while trials go on.
+    """
+
+    name: str
+    happen: Callable[[str], None]
+    lost: bool = True
+    prepare: Callable[[str], None] = lambda _: None
 
 
 class Cost(NamedTuple):
-    """What an event cost.
+    """What a blow cost.
 
     Attributes:
-        seconds: from the event until the trial began an epoch again.
+        seconds: from then until the trial began an epoch again.
         epochs: that were begun again.
         where: the node on which the trial went on.
     """
@@ -33,26 +51,36 @@ class Cost(NamedTuple):
     where: str
 
 
-def endure(study: Study, event: str, happen: Callable[[str], None]) -> Cost:
-    """Let something happen to the node that has just saved an epoch, and wait for its trial."""
-    wait_until(lambda: study.traced("saved") != [], "an epoch is saved")
-    hit = study.newest()
-    before, began = study.trained_again(), time.time()
-    happen(hit.node)
+def endure(study: Study, blow: Blow) -> Cost:
+    """Strike the node that has just saved an epoch, and wait until its trial is well again."""
+    node = study.newest().node
+    blow.prepare(node)
+    wait_until(lambda: _is_young(study, node), f"a trial on {node} has a while to go")
+    trial, again, then = _training(study, node).trial, study.trained_again(), time.time()
+    blow.happen(node)
 
     def went_on() -> list[Event]:
-        return [e for e in study.traced("begun") if e.trial == hit.trial and e.time > began + 1]
+        later = [e for e in study.traced("begun") if e.time > then + AT_ONCE]
+        return [e for e in later if e.trial == trial and not (blow.lost and e.node == node)]
 
-    wait_until(lambda: bool(went_on()), f"trial {hit.trial} goes on after: {event}")
+    def is_well() -> bool:
+        saved = [e for e in study.traced("saved") if e.time > went_on()[0].time]
+        return sum(event.trial == trial for event in saved) >= WELL_AFTER
+
+    wait_until(lambda: bool(went_on()), f"trial {trial} goes on after its node was {blow.name}")
+    wait_until(is_well, f"trial {trial} is well after its node was {blow.name}")
     first = went_on()[0]
-    seconds = first.time - began
-    wait_until(lambda: _sound(study, first), f"trial {hit.trial} is well after: {event}")
-    return Cost(event, hit.trial, round(seconds, 1), study.trained_again() - before, first.node)
+    costs = (round(first.time - then, 1), study.trained_again() - again)
+    return Cost(blow.name, trial, *costs, first.node)
 
 
-def _sound(study: Study, first: Event) -> bool:
-    since = [e for e in study.traced("saved") if e.trial == first.trial and e.time > first.time]
-    return len(since) >= TIMES_UNTIL_SOUND
+def _training(study: Study, node: str) -> Event:
+    """The epoch that was last begun on a node."""
+    return [event for event in study.traced("begun") if event.node == node][-1]
+
+
+def _is_young(study: Study, node: str) -> bool:
+    return _training(study, node).epoch < YOUNG * study.epochs
 
 
 def cut_for(cluster: Cluster, seconds: float) -> Callable[[str], None]:
@@ -92,12 +120,3 @@ def give_notice(cluster: Cluster, node: str, seconds: int) -> None:
     log = cluster.log(f"{node}-notice")
     told = cluster.network.start(node, [*command, *deadline], cluster.environment, log)
     assert told.wait(120) == 0, log.read_text()
-
-
-def take_away(cluster: Cluster, node: str) -> None:
-    """SIGTERM to Ray's processes on a node, as a system that shuts down sends it."""
-    cluster.processes[node].send_signal(signal.SIGTERM)
-    try:
-        cluster.processes[node].wait(20)
-    except subprocess.TimeoutExpired:
-        cluster.kill(node)

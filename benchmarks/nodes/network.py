@@ -42,6 +42,7 @@ class Network:
     def __init__(self) -> None:
         self._name = f"tuner-{secrets.token_hex(3)}"
         self.addresses: dict[str, str] = {}
+        self._started: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def __enter__(self) -> Self:
         try:
@@ -72,6 +73,9 @@ class Network:
     def remove(self, host: str) -> None:
         """Kill whatever runs on a host, and take it away."""
         self.kill(host)
+        for where, process in self._started:
+            if where == host:
+                process.wait()
         del self.addresses[host]
         _run("ip", "netns", "delete", self._namespace(host))
 
@@ -88,13 +92,15 @@ class Network:
     ) -> "subprocess.Popen[bytes]":
         """Start a command on a host, in a session of its own."""
         with log.open("ab") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 ["ip", "netns", "exec", self._namespace(host), *command],
                 env=dict(environment),
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
             )
+        self._started.append((host, process))
+        return process
 
     def processes(self, host: str) -> list[int]:
         """Ids of all processes on a host."""

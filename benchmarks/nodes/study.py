@@ -46,6 +46,7 @@ class Study(Victim):
     """
 
     def __init__(self, folder: Path, *, epochs: int, attack_steps: int, **changes: Any) -> None:
+        self.epochs = epochs
         attack = {**STUDY["base"]["attack"], "steps": attack_steps}
         base = {**STUDY["base"], "epochs": epochs, "attack": attack}
         super().__init__(folder, **{**CHANGES, "base": base, **changes})
