@@ -1,6 +1,7 @@
 """URLs of folders: which are understood, and how they are completed and shown."""
 
 import os
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 SCHEMES = ("file", "gs", "s3")
@@ -8,9 +9,9 @@ OPTIONS = ("endpoint_override", "region", "scheme")
 """What may stand behind a ``?``."""
 
 
-def is_url(place: str) -> bool:
+def is_url(place: str | Path) -> bool:
     """Whether a place is a URL instead of a path."""
-    return "://" in place
+    return "://" in str(place)
 
 
 def without_secrets(url: str) -> str:

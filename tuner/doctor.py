@@ -28,25 +28,27 @@ class Patient:
     """
 
     study: StudyConfig | None
-    directory: str
+    directory: str | Path
     address: str | None = None
     start_ray: bool = False
     storage: str | None = None
     tracking_uri: str | None = None
 
 
-def named(study: str | None, directory: str | None) -> tuple[StudyConfig | None, str]:
+def named(study: str | None, directory: str | None) -> tuple[StudyConfig | None, str | Path]:
     """A study and its directory, from a directory, a URL, a file, or a shipped study's name.
 
     Raises:
         ValueError: if it is none of these.
     """
     if study is None:
-        return None, directory or "runs"
-    if is_url(study) or Path(study).is_dir():
+        return None, directory or Path("runs")
+    if is_url(study):
         return directory_at(study).study(), study
+    if Path(study).is_dir():
+        return directory_at(study).study(), Path(study)
     config = load_study(find_study(study))
-    return config, directory or f"runs/{config.name}"
+    return config, directory or Path("runs") / config.name
 
 
 def examine(patient: Patient) -> list[Finding]:

@@ -111,7 +111,7 @@ class Need:
     @property
     def room_for(self) -> str:
         """What a node's disk is needed for."""
-        return f"copies of {self.storage}" if "://" in self.storage else self.storage
+        return "the home folder" if "://" in self.storage else self.storage
 
     @property
     def files(self) -> tuple[str, ...]:

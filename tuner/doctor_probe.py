@@ -178,7 +178,7 @@ def try_url(url: str, nonce: str) -> str:
         return "" if file.read_text() == nonce else "sees another file than the driver"
 
 
-def try_storage(storage: str, nonce: str) -> str:
+def try_storage(storage: str | Path, nonce: str) -> str:
     """Read what the driver has written into a folder, and write beside it.
 
     Returns:

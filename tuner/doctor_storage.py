@@ -10,13 +10,15 @@ from trainables.object_store import StoreError, UrlFolder
 from trainables.urls import completed, is_url, parent
 
 
-def folder_of_studies(directory: str) -> str:
+def folder_of_studies(directory: str | Path) -> str:
     """Where a study's neighbours live: a folder that is there, or a URL as all nodes have it.
 
     Raises:
         ValueError: if a URL cannot be used.
     """
-    return parent(completed(directory)) if is_url(directory) else str(nearest(Path(directory)))
+    if is_url(directory):
+        return parent(completed(str(directory)))
+    return str(nearest(Path(directory)))
 
 
 def nearest(path: Path) -> Path:
@@ -26,7 +28,7 @@ def nearest(path: Path) -> Path:
 
 
 @contextmanager
-def nonce_in(storage: str) -> Iterator[str]:
+def nonce_in(storage: str | Path) -> Iterator[str]:
     """Write ``.doctor-<nonce>`` into a folder; afterwards, remove it and all answers beside it.
 
     Where it cannot be written, nobody will see it, and everybody says so.
@@ -39,14 +41,14 @@ def nonce_in(storage: str) -> Iterator[str]:
     """
     nonce = secrets.token_hex(4)
     try:
-        _write(storage, nonce)
+        _write(str(storage), nonce)
     except OSError:  # the driver's own look says what is wrong
         yield nonce
         return
     try:
         yield nonce
     finally:
-        _remove(storage, f".doctor-{nonce}")
+        _remove(str(storage), f".doctor-{nonce}")
 
 
 def _write(storage: str, nonce: str) -> None:

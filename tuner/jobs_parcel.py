@@ -17,7 +17,7 @@ from tuner.study import StudyConfig
 FILE = "study.yaml"
 
 
-def entrypoint(python: str, directory: str, desk: Path | None) -> str:
+def entrypoint(python: str, directory: str | Path, desk: Path | None) -> str:
     """The driver's command line on the cluster, for a shell in the folder that travelled.
 
     Args:
@@ -26,7 +26,7 @@ def entrypoint(python: str, directory: str, desk: Path | None) -> str:
         desk: where the driver works, a copy of that folder: Ray removes its own as soon as the
             driver leaves the cluster, before it has written its results. None: a temporary one.
     """
-    words = [python, "-m", "tuner", "run", FILE, "--directory", directory, "--address", "auto"]
+    words = [python, "-m", "tuner", "run", FILE, "--directory", str(directory), "--address", "auto"]
     quoted = shlex.quote(str(desk))
     copy = f"mkdir -p {quoted} && cp -r . {quoted} && cd {quoted}"
     if desk is None:

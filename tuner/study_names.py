@@ -28,7 +28,7 @@ def find_directory(name: str | Path, root: Path = RUNS) -> StudyDirectory:
         ValueError: if no study or several are meant; it names them, or the nearest.
         ConnectionError: if the store of a URL does not answer.
     """
-    if is_url(str(name)):
+    if is_url(name):
         return _require_study(directory_at(name))
     for place in (StudyDirectory(Path(name)), StudyDirectory(root / name)):
         if place.config.is_file():
@@ -52,7 +52,7 @@ def directory_at(place: str | Path) -> StudyDirectory:
         ValueError: if the URL cannot be used.
         ConnectionError: if its store does not answer.
     """
-    url = is_url(str(place))
+    url = is_url(place)
     directory = StudyDirectory(WorkingCopy.at(str(place)).path if url else Path(place))
     if directory.copy and not directory.is_locked:
         directory.copy.pull()
