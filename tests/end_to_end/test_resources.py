@@ -16,7 +16,7 @@ from tuner.records import TrialState
 pytestmark = pytest.mark.end_to_end
 
 SMALL_DEVICE = Path(__file__).with_name("small_device")
-BATCH, WORKERS = 128, 2
+BATCH, WORKERS = 256, 2  # the teacher takes 50 images at once
 
 
 @pytest.fixture(scope="module")
