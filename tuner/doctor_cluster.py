@@ -161,18 +161,21 @@ def authentication() -> Finding:
 
 def places(machines: Sequence[Facts], need: Need) -> Finding:
     """How many trials the cluster can run at once."""
-    resources, fit = need.resources, sum(machine.places(need.resources) for machine in machines)
+    resources = need.resources
+    fit = sum(machine.places(resources) for machine in machines) // resources.workers
     cpus = sum(machine.ray_cpus or 0 for machine in machines)
     gpus = sum(machine.ray_gpus or 0 for machine in machines)
     asked = f"{counted(resources.cpus, 'core')} and {counted(resources.gpus, 'GPU')}"
+    if resources.workers > 1:
+        asked = f"{resources.workers} x {asked}"
     there = (
         f"{counted(cpus, 'core')} and {counted(gpus, 'GPU')} on {counted(len(machines), 'node')}"
     )
     if not fit:
         return Finding(
             "resources",
-            f"{there}, but none has the {asked} of a trial",
-            "lower resources.cpus or resources.gpus in the study, or add such a node",
+            f"{there}, but nowhere is there the {asked} of a trial",
+            "lower resources.cpus, resources.gpus or resources.workers, or add such a node",
         )
     at_once = min(fit, resources.max_concurrent)
     limit = " (resources.max_concurrent)" if at_once < fit else ""

@@ -42,7 +42,8 @@ class LedgerScheduler(FIFOScheduler):
         record = self._search.report(
             trial.config["number"], report, failure=result["failure"], done=bool(result["done"])
         )
-        running = record.state == TrialState.running
+        # one that is tried again goes on as another trial of Ray's
+        running = record.state == TrialState.running and not result["failure"]
         return TrialScheduler.CONTINUE if running else TrialScheduler.STOP
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
