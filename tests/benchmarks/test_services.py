@@ -61,7 +61,7 @@ def test_a_killed_service_leaves_no_child_behind(tmp_path):
 def test_a_blow_costs_the_epochs_that_are_begun_again_until_the_next():
     events = [
         Event(1.0, 0, "begin", clock=100.0, trace=0),
-        Event(2.0, 0, "kill", clock=110.0, trace=3),
+        Event(2.0, 0, "kill", clock=110.0, trace=3, back=118.0),
         Event(3.0, 1, "end", clock=120.0, trace=6),
     ]
     trace = [("begun", "0", "0"), ("begun", "1", "0"), ("stored", "0", "1")]
@@ -73,6 +73,8 @@ def test_a_blow_costs_the_epochs_that_are_begun_again_until_the_next():
 
     add_costs(events, [record], trace)
 
-    assert events[0].cost == "next epoch reported after 4.0 s"
-    assert events[1].cost == "next epoch reported after 7.0 s, 1 trained again"
+    assert events[0].cost == "next epoch after 4.0 s"
+    assert events[1].cost == (
+        "away for 8 s, 1 epoch reported meanwhile, next epoch after 7.0 s, 1 epoch trained again"
+    )
     assert events[2].cost == ""
