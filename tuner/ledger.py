@@ -19,6 +19,7 @@ from tuner.database import ask_again
 from tuner.differences import difference, merged
 from tuner.proposals import Proposal
 from tuner.records import Cause, TrialRecord, TrialState
+from tuner.second_try import SecondTry
 from tuner.storage import has_begun, holds, open_storage
 from tuner.study import StudyConfig
 
@@ -113,6 +114,11 @@ class Ledger:
         self._set(number, f"report/{int(metrics['epoch']):05d}", json.dumps(report))
         return self.record(number)
 
+    def try_again(self, number: int, second_try: SecondTry) -> TrialRecord:
+        """Note how a trial that ran out of memory goes on; it stays unfinished."""
+        self._set(number, "second_try", second_try.as_json())
+        return self.record(number)
+
     def complete(self, number: int) -> TrialRecord:
         """End a trial with the objectives of its last report.
 
@@ -187,18 +193,21 @@ class Ledger:
         attributes = trial.user_attrs
         keys = sorted(key for key in attributes if key.startswith("report/"))
         metrics = [objective.metric for objective in self._config.objectives]
+        config = merged(self._bases[attributes["teacher"]], attributes["overrides"])
+        second_try = SecondTry.of(attributes.get("second_try"))
         return TrialRecord(
             number=trial.number,
             state=STATES[trial.state],
             label=attributes["label"],
             teacher=attributes["teacher"],
-            config=merged(self._bases[attributes["teacher"]], attributes["overrides"]),
+            config=second_try.changed(config) if second_try else config,
             params=trial.params,
             reports=tuple(json.loads(attributes[key]) for key in keys),
             values=dict(zip(metrics, trial.values, strict=True)) if trial.values else {},
             reason=attributes.get("reason", "") if STATES[trial.state] in ENDED_EARLY else "",
             repeats=attributes.get("repeats"),
             retries=attributes.get("retries"),
+            second_try=second_try,
             started=trial.datetime_start.astimezone() if trial.datetime_start else None,
             ended=trial.datetime_complete.astimezone() if trial.datetime_complete else None,
         )

@@ -5,10 +5,10 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from tuner.database import open_database
 from tuner.doctor_services import remedy, without_password
+from tuner.journal import Journal
 from tuner.study import StudyConfig
 
 JOURNAL = "optuna.journal"
@@ -39,9 +39,8 @@ def _database(url: str) -> BaseStorage:
 
 
 def _journal(path: Path) -> BaseStorage:
-    backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
     try:
-        return JournalStorage(backend)
+        return JournalStorage(Journal(path))
     except ValueError as error:
         raise ValueError(
             f"{path} is damaged before its last line ({error}); put back a copy of it, or run the "
