@@ -23,6 +23,7 @@ class Event:
         clock: seconds since the epoch, as reports have them.
         trace: lines of the trace by then.
         back: the same, when what was taken away was there again.
+        node: the one that joined.
         cost: in words; found out at the end.
     """
 
@@ -32,6 +33,7 @@ class Event:
     clock: float = field(default_factory=time.time)
     trace: int = 0
     back: float | None = None
+    node: str = ""
     cost: str = ""
 
 
@@ -82,8 +84,8 @@ class Course:
 
     def _join(self, ended: int) -> None:
         self._until(ended)
-        self._team.nodes.add()
-        self._note("a new node joins")
+        place = self._team.nodes.add()
+        self._note("a new node joins").node = self._team.nodes.nodes[place].log.stem
 
     def _lose_driver(self, ended: int) -> None:
         self._until(ended)
@@ -138,13 +140,8 @@ def add_costs(
     ends = [event.trace for event in events[1:-1]] + [len(trace)]
     for event, end in zip(events, ends, strict=False):
         lost = sum(event.trace <= line < end for line in again)
-        event.cost = ", ".join(
-            [
-                *_away(event, reported),
-                *_silence(event, reported),
-                *([f"{_epochs(lost)} trained again"] * bool(lost)),
-            ]
-        )
+        said = [*_away(event, reported), *_silence(event, reported), *_joined(event, trace)]
+        event.cost = ", ".join([*said, f"{_epochs(lost)} trained again"] if lost else said)
 
 
 def _away(event: Event, reported: Sequence[float]) -> Iterator[str]:
@@ -159,6 +156,12 @@ def _silence(event: Event, reported: Sequence[float]) -> Iterator[str]:
         yield f"next epoch after {following - event.clock:.1f} s"
 
 
+def _joined(event: Event, trace: Sequence[Sequence[str]]) -> Iterator[str]:
+    begun = [float(line[-2]) for line in trace if line[0] == "begun" and line[-1] == event.node]
+    if event.node and begun:
+        yield f"trains after {begun[0] - event.clock:.1f} s"
+
+
 def _epochs(number: int) -> str:
     return f"{number} epoch" if number == 1 else f"{number} epochs"
 
@@ -168,9 +171,10 @@ def _trained_again(trace: Sequence[Sequence[str]]) -> list[int]:
     seen, again = set(), []
     for line, (kind, *words) in enumerate(trace):
         if kind == "begun":
-            if tuple(words) in seen:
+            epoch = tuple(words[:2])  # of a trial; the time and the node follow
+            if epoch in seen:
                 again.append(line)
-            seen.add(tuple(words))
+            seen.add(epoch)
     return again
 
 
