@@ -15,16 +15,14 @@ import signal
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cluster.course import Course, Event, add_costs, as_json
 from benchmarks.cluster.team import team
 from benchmarks.services.findings import findings
 from tuner.atomic import write_atomically
+from tuner.terminal import console
 from tuner.time_left import clock
-
-console = Console(highlight=False)
 
 
 def demonstrate(folder: Path, trials: int) -> tuple[list[Event], list[str]]:
@@ -53,7 +51,7 @@ def say(event: Event, trials: int) -> None:
 
 def table(events: list[Event]) -> Table:
     """What happened when, and what it cost."""
-    shown = Table("time", "trials ended", "what happened", "what it cost", box=None)
+    shown = Table("time", "trials", "what happened", "what it cost", box=None)
     for event in events:
         shown.add_row(clock(event.seconds), str(event.ended), event.what, event.cost)
     return shown

@@ -1,7 +1,7 @@
 """What happens to the study, in order, and what each blow costs."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ class Event:
         what: in words.
         clock: seconds since the epoch, as reports have them.
         trace: lines of the trace by then.
+        back: the same, when what was taken away was there again.
+        node: the one that joined.
         cost: in words; found out at the end.
     """
 
@@ -30,6 +32,8 @@ class Event:
     what: str
     clock: float = field(default_factory=time.time)
     trace: int = 0
+    back: float | None = None
+    node: str = ""
     cost: str = ""
 
 
@@ -63,24 +67,25 @@ class Course:
     def _lose_mlflow(self, ended: int, back: int) -> None:
         self._until(ended)
         self._team.services.mlflow.kill()
-        self._note("kill -9 of the MLflow server")
+        lost = self._note("kill -9 of the MLflow server")
         self._until(back)
         self._team.services.mlflow.start()
+        lost.back = time.time()
         self._note("the MLflow server is started again")
 
     def _restart_postgres(self, ended: int) -> None:
         self._until(ended)
-        event = self._note("PostgreSQL is stopped")
+        lost = self._note("PostgreSQL is stopped")
         self._team.services.postgres.stop()
         self._wait(lambda: "storage is away" in self._said(), "notice that PostgreSQL is away")
         self._team.services.postgres.start()
-        event.cost = f"away for {time.time() - event.clock:.0f} s, waited for; "
+        lost.back = time.time()
         self._note("PostgreSQL is started again")
 
     def _join(self, ended: int) -> None:
         self._until(ended)
-        self._team.nodes.add()
-        self._note("a new node joins")
+        place = self._team.nodes.add()
+        self._note("a new node joins").node = self._team.nodes.nodes[place].log.stem
 
     def _lose_driver(self, ended: int) -> None:
         self._until(ended)
@@ -129,15 +134,36 @@ class Course:
 def add_costs(
     events: Sequence[Event], records: Sequence[TrialRecord], trace: Sequence[Sequence[str]]
 ) -> None:
-    """Say of every event how many epochs were trained again, and when the next was reported."""
+    """Say of every event but the last how the reports went on, and what was trained again."""
     reported = sorted(report["timestamp"] / 1000 for r in records for report in r.reports)
     again = _trained_again(trace)
-    ends = [event.trace for event in events[1:]] + [len(trace)]
-    for event, end in zip(events[:-1], ends[:-1], strict=True):
-        following = next((moment for moment in reported if moment > event.clock), event.clock)
+    ends = [event.trace for event in events[1:-1]] + [len(trace)]
+    for event, end in zip(events, ends, strict=False):
         lost = sum(event.trace <= line < end for line in again)
-        event.cost += f"next epoch reported after {following - event.clock:.1f} s"
-        event.cost += f", {lost} trained again" if lost else ""
+        said = [*_away(event, reported), *_silence(event, reported), *_joined(event, trace)]
+        event.cost = ", ".join([*said, f"{_epochs(lost)} trained again"] if lost else said)
+
+
+def _away(event: Event, reported: Sequence[float]) -> Iterator[str]:
+    if event.back is not None:
+        meanwhile = sum(event.clock < moment < event.back for moment in reported)
+        yield f"away for {event.back - event.clock:.0f} s, {_epochs(meanwhile)} reported meanwhile"
+
+
+def _silence(event: Event, reported: Sequence[float]) -> Iterator[str]:
+    following = next((moment for moment in reported if moment > event.clock), None)
+    if following is not None:
+        yield f"next epoch after {following - event.clock:.1f} s"
+
+
+def _joined(event: Event, trace: Sequence[Sequence[str]]) -> Iterator[str]:
+    begun = [float(line[-2]) for line in trace if line[0] == "begun" and line[-1] == event.node]
+    if event.node and begun:
+        yield f"trains after {begun[0] - event.clock:.1f} s"
+
+
+def _epochs(number: int) -> str:
+    return f"{number} epoch" if number == 1 else f"{number} epochs"
 
 
 def _trained_again(trace: Sequence[Sequence[str]]) -> list[int]:
@@ -145,9 +171,10 @@ def _trained_again(trace: Sequence[Sequence[str]]) -> list[int]:
     seen, again = set(), []
     for line, (kind, *words) in enumerate(trace):
         if kind == "begun":
-            if tuple(words) in seen:
+            epoch = tuple(words[:2])  # of a trial; the time and the node follow
+            if epoch in seen:
                 again.append(line)
-            seen.add(tuple(words))
+            seen.add(epoch)
     return again
 
 

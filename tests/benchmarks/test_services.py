@@ -61,11 +61,22 @@ def test_a_killed_service_leaves_no_child_behind(tmp_path):
 def test_a_blow_costs_the_epochs_that_are_begun_again_until_the_next():
     events = [
         Event(1.0, 0, "begin", clock=100.0, trace=0),
-        Event(2.0, 0, "kill", clock=110.0, trace=3),
-        Event(3.0, 1, "end", clock=120.0, trace=6),
+        Event(2.0, 0, "kill", clock=110.0, trace=3, back=118.0),
+        Event(3.0, 0, "join", clock=118.0, trace=6, node="node-3"),
+        Event(4.0, 1, "end", clock=120.0, trace=7),
     ]
-    trace = [("begun", "0", "0"), ("begun", "1", "0"), ("stored", "0", "1")]
-    trace += [("begun", "1", "0"), ("begun", "0", "1"), ("stored", "1", "1")]
+    trace = [
+        line.split()
+        for line in (
+            "begun 0 0 100.1 head",
+            "begun 1 0 100.2 node-1",
+            "stored 0 1 104.0 -",
+            "begun 1 0 110.1 head",
+            "begun 0 1 110.2 node-1",
+            "stored 1 1 117.0 -",
+            "begun 1 1 119.5 node-3",
+        )
+    ]
     reports = tuple({"epoch": n, "timestamp": 1000 * t} for n, t in ((1, 104), (2, 117)))
     record = TrialRecord(
         number=0, state=TrialState.running, label="", teacher="", config={}, reports=reports
@@ -73,6 +84,9 @@ def test_a_blow_costs_the_epochs_that_are_begun_again_until_the_next():
 
     add_costs(events, [record], trace)
 
-    assert events[0].cost == "next epoch reported after 4.0 s"
-    assert events[1].cost == "next epoch reported after 7.0 s, 1 trained again"
-    assert events[2].cost == ""
+    assert events[0].cost == "next epoch after 4.0 s"
+    assert events[1].cost == (
+        "away for 8 s, 1 epoch reported meanwhile, next epoch after 7.0 s, 1 epoch trained again"
+    )
+    assert events[2].cost == "trains after 1.5 s"
+    assert events[3].cost == ""
