@@ -14,6 +14,7 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.hardware import machine
 from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.redaction import without_secrets
 from trainables.teachers import load_teachers
 
 
@@ -88,11 +89,11 @@ class DistillationTrainable(tune.Trainable):
 
     def _explain(self, error: Exception) -> str:
         self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / "error.log").write_text(traceback.format_exc())
+        (self._directory / "error.log").write_text(without_secrets(traceback.format_exc()))
         kind = (
             "out of memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "raised"
         )
-        first_line = str(error).partition("\n")[0]
+        first_line = without_secrets(str(error)).partition("\n")[0]
         return f"{kind}: {type(error).__name__}: {first_line} (see error.log)"
 
     @property

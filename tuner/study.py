@@ -10,6 +10,7 @@ from trainables.frozen import Frozen
 from trainables.spelling import unknown
 from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
+from tuner.secrets import refuse_secrets
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]
 
@@ -146,8 +147,15 @@ class StudyConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
     storage: str | None = Field(
         None,
-        description="Optuna storage URL (postgresql://…); default: a journal file in the study",
+        description="Optuna storage URL (postgresql://…; ${NAME} is read from the environment); "
+        "default: a journal file in the study",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_secret(cls, content: Any) -> Any:
+        refuse_secrets(content)
+        return content
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """How far a report is from holding all constraints; 0 where it holds them.
