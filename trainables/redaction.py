@@ -82,4 +82,4 @@ def _secret_values() -> Iterator[str]:
         known = SECRET_VARIABLE.search(name) and not _PLACE.search(name)
         if known and len(value) >= SHORTEST and not value.startswith("/"):
             encoded = base64.b64encode(value.encode()).decode()
-            yield from {value, quote(value, safe=""), quote_plus(value), encoded}
+            yield from {value, quote(value), quote(value, safe=""), quote_plus(value), encoded}

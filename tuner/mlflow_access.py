@@ -74,7 +74,9 @@ def access_to(uri: str, host: str) -> Iterator[Access]:
     with TemporaryDirectory(prefix="tuner-ui-") as folder:
         if CONFIG not in os.environ:
             config = Path(folder) / "basic_auth.ini"
-            config.write_text(USERS.format(users=_users(uri)))
+            users = _users(uri)
+            users.touch(mode=0o600)  # it will hold hashes of passwords
+            config.write_text(USERS.format(users=f"{SQLITE}{users.as_posix()}"))
             environment[CONFIG] = str(config)
         yield Access(["--host", host, "--app-name", "basic-auth"], environment)
 
@@ -98,10 +100,10 @@ def require_login(host: str) -> None:
         )
 
 
-def _users(uri: str) -> str:
+def _users(uri: str) -> Path:
     """Beside a database of our own; of any other store, in the current folder."""
     own = Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else Path("mlflow.db")
-    return f"{SQLITE}{own.resolve().with_name('mlflow-users.db').as_posix()}"
+    return own.resolve().with_name("mlflow-users.db")
 
 
 def _names(host: str) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
@@ -103,6 +103,8 @@ DEFAULT_OBJECTIVES = (
 
 class StudyConfig(Frozen):
     """Many trials of one search space."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # what is refused may hold a secret
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
