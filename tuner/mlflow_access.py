@@ -1,11 +1,11 @@
 """Who gets at a server of MLflow that we start: this machine, or whoever has a password."""
 
-import importlib.util
 import ipaddress
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -93,7 +93,7 @@ def require_login(host: str) -> None:
             f"run; set {PASSWORD} (or {CONFIG}) and {KEY}, so that MLflow asks for a login, or "
             "leave --host out and look through ssh -L 5000:127.0.0.1:5000"
         )
-    if importlib.util.find_spec("flask_wtf") is None:
+    if find_spec("flask_wtf") is None:
         raise ValueError(
             f"--host {host} needs MLflow's login, which needs Flask-WTF; install it beside the "
             "tuner with: pip install 'mlflow[auth]'"

@@ -32,7 +32,10 @@ with ray_session(ResourcesConfig(), None):
     address = ray.get_runtime_context().gcs_address
     stranger = subprocess.run(
         [sys.executable, "-c", STRANGER, address],
-        env={**os.environ, BOUND: "0", "RAY_AUTH_TOKEN": "0" * 64},
+        env={
+            **os.environ, BOUND: "0", "RAY_AUTH_TOKEN": "0" * 64,
+            "RAY_gcs_server_request_timeout_seconds": "5",
+        },
         capture_output=True, text=True, timeout=240,
     )
     print(json.dumps({"places": places, "stranger": stranger.returncode, "said": stranger.stderr}))
