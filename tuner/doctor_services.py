@@ -22,8 +22,10 @@ def optuna_storage(url: str | None) -> Finding:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
+    from tuner.database import with_driver
+
     try:
-        place = make_url(filled_in(url))
+        place = make_url(with_driver(filled_in(url)))
         if place.get_backend_name() == "sqlite":
             return _sqlite(place)
         engine = create_engine(place, connect_args={"connect_timeout": PATIENCE})

@@ -61,8 +61,9 @@ def connect(uri: str) -> MlflowClient:
         ValueError: if the URI names a variable that is not set.
     """
     opened = filled_in(uri)
-    for noisy in ("mlflow.store.db.utils", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # it logs what it raises, with a traceback; what is raised is told in a sentence
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
         client = _open(opened)
         client.search_experiments(max_results=1)
