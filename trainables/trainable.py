@@ -26,6 +26,9 @@ class DistillationTrainable(tune.Trainable):
     whole, so that any process that is given the same config continues where the last one stopped.
     From then on the last one cannot write there: it may live on, on a node that is cut off.
 
+    A run is taken up by its first step, not by ``setup``: Ray may make several of these for one
+    trial, and use the first that is ready.
+
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
     same end.
     """
@@ -33,7 +36,7 @@ class DistillationTrainable(tune.Trainable):
     _attempt: Attempt | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Build the run, and continue it if it has a checkpoint."""
+        """Build the run; its first step continues it if it has a checkpoint."""
         self._counted = time.monotonic()
         self._directory = Path(config["directory"])
         self._failure = ""
@@ -46,9 +49,7 @@ class DistillationTrainable(tune.Trainable):
     def _build(self, config: dict[str, Any]) -> Distillation:
         trial = TrialConfig.model_validate(config["trial"])
         distillation = Distillation.build(trial, *load_teachers(trial, Path(config["teachers"])))
-        self._attempt = Attempt.begin(self._checkpoint)
-        if self._checkpoint.is_file():
-            distillation.load_state_dict(read_checkpoint(self._checkpoint))
+        self._directory.mkdir(parents=True, exist_ok=True)
         computed_with = json.dumps(machine(distillation.hardware), indent=1)
         (self._directory / "machine.json").write_text(computed_with)
         return distillation
@@ -60,6 +61,7 @@ class DistillationTrainable(tune.Trainable):
         """
         report: dict[str, float] = {}
         try:
+            self._take_up()
             report = self._epoch()
         except SupersededError:
             raise
@@ -73,6 +75,17 @@ class DistillationTrainable(tune.Trainable):
             "done": finished or bool(self._failure),
         }
 
+    def _take_up(self) -> None:
+        """Go on from the checkpoint that is there, and let nobody else write one from now on."""
+        if self._distillation is None:
+            return
+        if self._attempt is not None:
+            self._attempt.require()  # no epoch is trained in vain
+            return
+        self._attempt = Attempt.begin(self._checkpoint)
+        if self._checkpoint.is_file():
+            self._distillation.load_state_dict(read_checkpoint(self._checkpoint))
+
     def _seconds(self) -> float:
         """Wall time since the last report; building counts, waiting for Ray between epochs, too."""
         before, self._counted = self._counted, time.monotonic()
@@ -82,7 +95,6 @@ class DistillationTrainable(tune.Trainable):
         distillation = self._distillation
         if distillation is None or self._attempt is None:
             return {}
-        self._attempt.require()  # no epoch is trained in vain
         metrics = {} if distillation.finished else distillation.train_epoch()
         metrics |= distillation.validate()
         bad = sorted(name for name, value in metrics.items() if not math.isfinite(value))
@@ -114,9 +126,7 @@ class DistillationTrainable(tune.Trainable):
         return {"path": str(self._checkpoint)}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Continue from a path that ``save_checkpoint`` returned."""
-        if checkpoint and checkpoint["path"] and self._distillation is not None:
-            self._distillation.load_state_dict(read_checkpoint(Path(checkpoint["path"])))
+        """Nothing: the first step takes the run up, and reads the checkpoint that is there then."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Serve another trial; imports, data and teachers on the device stay."""
@@ -128,3 +138,4 @@ class DistillationTrainable(tune.Trainable):
         """Leave nothing but what the next attempt needs."""
         if self._attempt is not None:
             self._attempt.end()
+            self._attempt = None
