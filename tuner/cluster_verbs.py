@@ -11,7 +11,7 @@ import typer
 from tuner.terminal import console
 
 Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster (auto, host:6379, ray://…); default: none.")
+    str | None, typer.Option(help="A Ray cluster (auto, HOST:6379); default: none.")
 ]
 
 

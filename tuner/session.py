@@ -6,6 +6,7 @@ from functools import partial
 
 from rich.console import Console
 
+from tuner.cluster_address import require_reachable
 from tuner.directory import StudyDirectory
 from tuner.export import write_front
 from tuner.importance_picture import known_importances
@@ -70,11 +71,13 @@ class Session:
         """Run the study to its end, from wherever it stands; a finished one is written out again.
 
         Raises:
-            ValueError: if study and directory do not fit, or a teacher cannot be used.
+            ValueError: if study and directory do not fit, a teacher cannot be used, or no study can
+                be driven through the address.
             ConnectionError: if the tracking server does not answer.
             StudyInterruptedError: if it was stopped before its end.
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
         """
+        require_reachable(self._address)
         check_space(self.study)
         if not self.directory.config.is_file():
             # what is refused leaves no directory behind
