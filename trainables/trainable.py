@@ -4,7 +4,6 @@ import json
 import math
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from trainables.allocator import hand_back_freed_memory
 from trainables.attempt import SupersededError
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.models.checkpoints import read_checkpoint
 from trainables.object_store import StoreError
 from trainables.places import fetch_teachers
 from trainables.redaction import without_secrets
@@ -37,6 +35,9 @@ class DistillationTrainable(tune.Trainable):
     config continues where the last one stopped. From then on the last one cannot write there: it
     may live on, on a node that is cut off. Both places may be URLs.
 
+    A run is taken up by its first step, not by ``setup``: Ray may make several of these for one
+    trial, and use the first that is ready.
+
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
     same end. A state that cannot be stored is one that begins with ``storage:``; it says nothing
     about the trial. A worker that died is Ray's to make good, as the death of this process would
@@ -47,7 +48,7 @@ class DistillationTrainable(tune.Trainable):
     _store: TrialStore | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Build the run, and continue it if it has a checkpoint."""
+        """Build the run; its first step continues it if it has a checkpoint."""
         self._counted = time.monotonic()
         self._store = TrialStore(config["directory"])
         self._failure, self._unsaved = "", False
@@ -62,8 +63,6 @@ class DistillationTrainable(tune.Trainable):
     def _build(self, config: dict[str, Any], store: TrialStore) -> Distillation | WorkerGroup:
         trial = TrialConfig.model_validate(config["trial"])
         distillation = self._begun(trial, config["teachers"], config.get("workers", 1))
-        if (state := store.take_up()) is not None:
-            distillation.load_state_dict(state)
         store.note("machine.json", json.dumps(distillation.machine, indent=1))
         return distillation
 
@@ -84,6 +83,7 @@ class DistillationTrainable(tune.Trainable):
         report: dict[str, float] = {}
         try:
             self._save_reported(self._store)
+            self._take_up(self._store)
             report = self._epoch(self._store)
         except FOR_RAY:
             raise
@@ -99,6 +99,15 @@ class DistillationTrainable(tune.Trainable):
             "done": finished or bool(self._failure),
         }
 
+    def _take_up(self, store: TrialStore) -> None:
+        """Go on from the checkpoint that is there, and let nobody else write one from now on."""
+        if self._distillation is None:
+            return
+        if store.is_taken_up:
+            store.require()  # no epoch is trained in vain
+        elif (state := store.take_up()) is not None:
+            self._distillation.load_state_dict(state)
+
     def _seconds(self) -> float:
         """Wall time since the last report; building counts, waiting for Ray between epochs, too."""
         before, self._counted = self._counted, time.monotonic()
@@ -108,7 +117,6 @@ class DistillationTrainable(tune.Trainable):
         distillation = self._distillation
         if distillation is None or self._failure:
             return {}
-        store.require()  # no epoch is trained in vain
         metrics = {} if distillation.finished else distillation.train_epoch()
         metrics |= distillation.validate()
         bad = sorted(name for name, value in metrics.items() if not math.isfinite(value))
@@ -147,10 +155,11 @@ class DistillationTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Write the whole state to the trial's directory, atomically; Ray keeps its path."""
-        if self._distillation is None or self._store is None or self._failure:
+        store = self._store
+        if self._distillation is None or store is None or self._failure or not store.is_taken_up:
             return {"path": ""}
-        self._keep(self._distillation, self._store)
-        return {"path": "" if self._failure else str(self._store.checkpoint)}
+        self._keep(self._distillation, store)
+        return {"path": "" if self._failure else str(store.checkpoint)}
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
         """``save_checkpoint``, then Ray's own note of it; that one is never needed, so may fail."""
@@ -160,9 +169,7 @@ class DistillationTrainable(tune.Trainable):
             return _TrainingResult(checkpoint=None, metrics={})
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Continue from a path that ``save_checkpoint`` returned."""
-        if checkpoint and checkpoint["path"] and self._distillation is not None:
-            self._distillation.load_state_dict(read_checkpoint(Path(checkpoint["path"])))
+        """Nothing: the first step takes the run up, and reads the checkpoint that is there then."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Serve another trial; imports, data and teachers stay, the memory of the old one goes."""

@@ -45,6 +45,11 @@ class TrialStore:
         """Whether the place is a URL."""
         return self._place.is_remote
 
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether this process took the trial up; by now, another one may have."""
+        return self._attempt is not None
+
     def take_up(self) -> dict[str, Any] | None:
         """The state to go on from; None at the beginning. Whoever had it before writes no more.
 

@@ -35,7 +35,7 @@ def _options(
 
 StudyArgument = Annotated[str, typer.Argument(help="A study file, or a shipped study.")]
 Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster (auto, host:6379, ray://…); default: our own.")
+    str | None, typer.Option(help="A Ray cluster (auto, HOST:6379); default: our own.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only where to look in the end.")]
 Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]

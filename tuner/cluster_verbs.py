@@ -12,7 +12,7 @@ from tuner.secrets import without_own_secrets
 from tuner.terminal import console
 
 Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster (auto, host:6379, ray://…); default: none.")
+    str | None, typer.Option(help="A Ray cluster (auto, HOST:6379); default: none.")
 ]
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from ray.tune.error import TuneError
 from rich.console import Console
 
+from tuner.cluster_address import require_reachable
 from tuner.directory import StudyDirectory
 from tuner.driving import check_services, driving
 from tuner.export import write_front
@@ -73,12 +74,14 @@ class Session:
         """Run the study to its end, from wherever it stands; a finished one is written out again.
 
         Raises:
-            ValueError: if study and directory do not fit, or a teacher cannot be used.
+            ValueError: if study and directory do not fit, a teacher cannot be used, or no study can
+                be driven through the address.
             ConnectionError: if the tracking server does not answer.
             StudyInterruptedError: if it was stopped before its end.
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
             StorageFailedError: if a disk or a database refuses what has to be kept.
         """
+        require_reachable(self._address)
         check_space(self.study)
         check_services(self.study, self.directory)
         if not self.directory.config.is_file():

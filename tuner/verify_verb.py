@@ -35,7 +35,7 @@ def verify(  # noqa: PLR0917 - Typer passes options by position
     gates: Annotated[bool, typer.Option(help="Look for masked gradients.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of every random start.")] = 0,
     address: Annotated[
-        str | None, typer.Option(help="A Ray cluster (auto, host:6379, ray://…); default: our own.")
+        str | None, typer.Option(help="A Ray cluster (auto, HOST:6379); default: our own.")
     ] = None,
 ) -> None:
     """Measure the front on the test split, over seeds and radii; goes on where it was stopped."""

@@ -28,7 +28,9 @@ class Cluster:
     """
 
     def __init__(self, environment: Mapping[str, str], *head: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets have short paths
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="nodes-", dir="/tmp")
+        )  # sockets have short paths
         self.network = Network()
         self._head = head
         self.processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -115,8 +115,10 @@ def let_train(processes: list[int]) -> None:
 def give_notice(cluster: Cluster, node: str, seconds: int) -> None:
     """Tell Ray that a node will be taken away, as a spot machine's own notice would."""
     reason = ("--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot")
-    command = [*RAY, "drain-node", "--address", cluster.address, *reason]
+    command = [*RAY, "drain-node", *reason]
     deadline = ("--deadline-remaining-seconds", str(seconds))
     log = cluster.log(f"{node}-notice")
-    told = cluster.network.start(node, [*command, *deadline], cluster.environment, log)
+    # without RAY_ADDRESS it starts a Ray of its own, and gives notice of that one's node
+    environment = {**cluster.environment, "RAY_ADDRESS": cluster.address}
+    told = cluster.network.start(node, [*command, *deadline], environment, log)
     assert told.wait(120) == 0, log.read_text()

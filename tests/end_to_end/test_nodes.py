@@ -27,7 +27,7 @@ def study(tmp_path):
     """One trial of two long epochs."""
     if reason := obstacle():
         pytest.skip(reason)
-    study = Study(tmp_path, epochs=LAST + 1, attack_steps=25, trials=1)
+    study = Study(tmp_path, epochs=LAST + 1, attack_steps=12, trials=1)
     yield study
     study.stop()
 

@@ -137,7 +137,7 @@ def test_a_trial_that_cannot_look_for_its_checkpoint_is_tried_again_by_ray(frail
     server.stop()
 
     with pytest.raises(StoreError, match="does not answer"):
-        DistillationTrainable(config)
+        DistillationTrainable(config).step()
 
 
 def test_a_teacher_is_prepared_once_and_fetched_by_other_machines(trial, runs, another_machine):

@@ -104,6 +104,27 @@ def test_a_trial_that_lives_on_elsewhere_leaves_its_second_self_alone(config, tm
     assert not (tmp_path / "0" / "error.log").exists()
 
 
+def test_an_actor_that_ray_makes_and_does_not_use_takes_nothing_up(config):
+    used = DistillationTrainable(config())
+    used.step()
+
+    DistillationTrainable(config())
+
+    assert used.save_checkpoint("unused")["path"].endswith("checkpoint.pt")
+
+
+def test_a_restored_trial_goes_on_from_the_newest_checkpoint(config):
+    undisturbed = run_to_its_end(DistillationTrainable(config(number=1)))
+    used = DistillationTrainable(config(number=2))
+    waiting = DistillationTrainable(config(number=2))  # made before the first wrote anything
+    used.step()
+    waiting.load_checkpoint(used.save_checkpoint("unused"))
+
+    (last,) = run_to_its_end(waiting)
+
+    assert last == undisturbed[-1]
+
+
 def test_nothing_but_the_files_of_a_trial_is_left_by_a_reused_actor(config, tmp_path):
     trainable = DistillationTrainable(config())
     trainable.step()

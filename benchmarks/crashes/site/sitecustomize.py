@@ -113,7 +113,7 @@ def watch_trainable(module):
         if trainable._distillation is not None:
             note("begun", int(trainable._directory.name), trainable._distillation.epoch)
 
-    watch(module.DistillationTrainable, "step", before=begun)
+    watch(module.DistillationTrainable, "_epoch", before=begun)
 
 
 def watch_attempt(module):
