@@ -25,6 +25,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from tuner.database import with_driver
 from tuner.doctor_services import PATIENCE as CONNECT_SECONDS
 from tuner.doctor_services import remedy, without_password
 
@@ -183,7 +184,7 @@ def open_database(storage: str) -> Engine:
         ConnectionError: if it does not answer; one sentence.
     """
     try:
-        url = make_url(storage)
+        url = make_url(with_driver(storage))
         sqlite = url.get_backend_name() == "sqlite"
         patience = {"timeout": 30} if sqlite else {"connect_timeout": CONNECT_SECONDS}
         engine = create_engine(url, connect_args=patience, pool_pre_ping=True)

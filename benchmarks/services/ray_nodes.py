@@ -105,8 +105,8 @@ class Nodes:
     def _start(self, log: Path, *options: Any, ready: Any) -> None:
         command = [*RAY, "start", "--block", "--num-cpus", "1", "--object-store-memory", OBJECTS]
         words = [str(word) for word in (*command, *options)]
-        environment = {**self.environment, "CRASH_NODE": log.stem}  # for benchmarks.crashes
-        node = Service("a Ray node", words, environment, log, ready)
+        own = {"CRASH_NODE": log.stem, "TUNER_CACHE": str(self.folder / f"cache-{log.stem}")}
+        node = Service("a Ray node", words, {**self.environment, **own}, log, ready)
         self.nodes.append(node)
         node.start()
 
