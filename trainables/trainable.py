@@ -19,6 +19,7 @@ from trainables.distillation import Distillation
 from trainables.models.checkpoints import read_checkpoint
 from trainables.object_store import StoreError
 from trainables.places import fetch_teachers
+from trainables.redaction import without_secrets
 from trainables.teachers import forget_teachers, load_teachers
 from trainables.trial_store import StateNotStoredError, TrialStore
 from trainables.worker_group import WorkerGroup
@@ -136,12 +137,12 @@ class DistillationTrainable(tune.Trainable):
             self._failure = f"storage: {error}"
 
     def _explain(self, error: Exception, store: TrialStore) -> str:
-        store.note("error.log", traceback.format_exc())
+        store.note("error.log", without_secrets(traceback.format_exc()))
         out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
         if out_of_memory:
             forget_teachers()  # of earlier trials; this one's are read again
         kind = "out of memory" if out_of_memory else "raised"
-        first_line = str(error).partition("\n")[0]
+        first_line = without_secrets(str(error)).partition("\n")[0]
         return f"{kind}: {type(error).__name__}: {first_line} (see error.log)"
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

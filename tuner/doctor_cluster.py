@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import ray
@@ -13,6 +14,7 @@ from ray import cloudpickle
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from trainables.own_ray import closed_to_others
 from tuner import doctor_probe
 from tuner.doctor_checks import SHARED_MEMORY
 from tuner.doctor_facts import Facts, Finding, Need
@@ -49,12 +51,13 @@ def connect(address: str | None) -> None:
     if address is not None and (reason := refusal(address)):
         raise ConnectionError(f"no Ray cluster takes us at {address}: {reason}")
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": SHARED_MEMORY}
-    ray.init(
-        address=address or "local",
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-        **({} if address else own),
-    )
+    with nullcontext() if address else closed_to_others(ray):
+        ray.init(
+            address=address or "local",
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            **({} if address else own),
+        )
 
 
 def refusal(address: str) -> str:

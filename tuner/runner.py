@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import ray
@@ -14,6 +14,7 @@ from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
+from trainables.own_ray import closed_to_others
 from trainables.places import fetch_teacher, prepare_teacher_at
 from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
@@ -61,14 +62,15 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     own = address is None
     wanted = math.ceil(resources.max_concurrent * resources.workers * resources.cpus)
-    ray.init(
-        address=address or "local",
-        num_cpus=max(os.cpu_count() or 1, wanted) if own else None,
-        object_store_memory=256 * 2**20 if own else None,  # results are a few numbers
-        include_dashboard=False if own else None,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    with closed_to_others(ray) if own else nullcontext():
+        ray.init(
+            address=address or "local",
+            num_cpus=max(os.cpu_count() or 1, wanted) if own else None,
+            object_store_memory=256 * 2**20 if own else None,  # results are a few numbers
+            include_dashboard=False if own else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     try:
         if own:
             require(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]

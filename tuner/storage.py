@@ -6,9 +6,11 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage
 
+from trainables.redaction import without_secrets
 from tuner.database import open_database
-from tuner.doctor_services import remedy, without_password
+from tuner.doctor_services import remedy
 from tuner.journal import Journal
+from tuner.secrets import filled_in
 from tuner.study import StudyConfig
 
 JOURNAL = "optuna.journal"
@@ -29,12 +31,12 @@ def _database(url: str) -> BaseStorage:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return open_database(url)
+        return open_database(filled_in(url))
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
         cause = error.__cause__ if isinstance(error, ImportError) and error.__cause__ else error
         first = str(getattr(cause, "orig", cause)).strip().splitlines()[0]
         raise ConnectionError(
-            f"storage {without_password(url)} does not open ({first}); {remedy(error)}"
+            without_secrets(f"storage {url} does not open ({first}); {remedy(error)}")
         ) from error
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from trainables.checking import check_batch_shares
 from trainables.config import TeacherConfig, TrialConfig
@@ -12,6 +12,7 @@ from trainables.ranks import Ranks
 from trainables.spelling import unknown
 from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
+from tuner.secrets import refuse_secrets
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]
 
@@ -115,6 +116,8 @@ DEFAULT_OBJECTIVES = (
 class StudyConfig(Frozen):
     """Many trials of one search space."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # what is refused may hold a secret
+
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
         description="names the directory and the experiment",
@@ -158,8 +161,15 @@ class StudyConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
     storage: str | None = Field(
         None,
-        description="Optuna storage URL (postgresql://…); default: a journal file in the study",
+        description="Optuna storage URL (postgresql://…; ${NAME} is read from the environment); "
+        "default: a journal file in the study",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_secret(cls, content: Any) -> Any:
+        refuse_secrets(content)
+        return content
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """How far a report is from holding all constraints; 0 where it holds them.

@@ -100,7 +100,7 @@ def _refresh(directory: StudyDirectory, tracker: Tracker, results: Results) -> N
 def _silent() -> Any:
     from rich.console import Console
 
-    return Console(file=open(os.devnull, "w"))  # noqa: PTH123, SIM115  # as long as the process
+    return Console(file=open(os.devnull, "w"))  # noqa: PTH123  # as long as the process
 
 
 def _megabytes() -> float:
