@@ -1,9 +1,10 @@
 """The whole of it at once: ``python -m benchmarks.cluster``.
 
-A study of digits over three Ray nodes, with Optuna and MLflow on PostgreSQL and artifacts in a
-bucket. While it runs, a node is killed and another joins, MLflow is killed and started again,
-PostgreSQL is restarted, and the driver is killed and started again. At the end the ledger, the
-files, MLflow and the bucket have to agree, with exactly the trials that were asked for.
+A study of digits over three Ray nodes that share nothing but a bucket: the study's directory and
+MLflow's artifacts lie there, Optuna's and MLflow's records in PostgreSQL. While it runs, a node is
+killed and another joins, MLflow is killed and started again, PostgreSQL is restarted, and the
+driver is killed and started again. At the end the ledger, the files, MLflow and the bucket have to
+agree, with exactly the trials that were asked for.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.cluster.course import Course, Event, add_costs, as_json
-from benchmarks.cluster.team import team
+from benchmarks.cluster.team import look_from_elsewhere, team
 from benchmarks.services.findings import findings
 from tuner.atomic import write_atomically
 from tuner.terminal import console
@@ -39,7 +40,8 @@ def demonstrate(folder: Path, trials: int) -> tuple[list[Event], list[str]]:
     with team(folder, trials=trials) as ours:
         course = Course(ours, lambda event: say(event, trials), began)
         course.run(trials)
-        wrong = findings(ours.services, ours.study)
+        look_from_elsewhere(ours)
+        wrong = findings(ours.services, ours.study, ours.nodes.folder)
         add_costs(course.events, ours.study.records(), ours.study.events())
         return course.events, wrong
 

@@ -1,4 +1,4 @@
-"""What a team has: its services, three Ray nodes, and a study on them."""
+"""What a team has: its services, three Ray nodes, and a study on them whose directory is a URL."""
 
 import os
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from benchmarks.services.ray_nodes import Nodes
 from benchmarks.services.together import Services, services
 from tuner.ledger import read_records
 from tuner.records import TrialState
+from tuner.study_names import directory_at
 
 NODES = 3
 CHANGES: dict[str, Any] = {
@@ -41,7 +42,7 @@ class Team:
     @property
     def command(self) -> tuple[str, ...]:
         """The command that starts the study, and goes on with it."""
-        return ("run", str(self.study.file), "--address", self.nodes.address)
+        return (*self.study.command, "--address", self.nodes.address)
 
     def ended(self) -> int:
         """How many trials have ended."""
@@ -60,11 +61,20 @@ def team(folder: Path, *, trials: int) -> Iterator[Team]:
     """
     with ExitStack() as stack:
         ours = stack.enter_context(services())
-        study = Victim(folder, **{**CHANGES, **ours.settings, "trials": trials})
+        settings = {**CHANGES, **ours.settings, "trials": trials}
+        study = Victim(folder, url=ours.bucket.url("runs/cluster"), **settings)
         stack.callback(_end, study)
-        nodes = stack.enter_context(Nodes(NODES, study.environment))
+        keys = {**study.environment, **ours.bucket.environment}
+        nodes = stack.enter_context(Nodes(NODES, keys))
         os.environ.update({**nodes.environment, **ours.postgres.environment})
+        os.environ["TUNER_CACHE"] = str(folder / "cache")
         yield Team(ours, nodes, study)
+
+
+def look_from_elsewhere(ours: Team) -> None:
+    """Bring the study here as another machine would: nothing but the bucket is known there."""
+    os.environ["TUNER_CACHE"] = str(ours.study.folder / "elsewhere")
+    directory_at(ours.study.url)
 
 
 def _end(study: Victim) -> None:

@@ -70,6 +70,9 @@ def _files(victim: Victim, records: Sequence[TrialRecord]) -> Iterator[str]:
         yield f"folders of trials are {folders}"
     for record in records:
         yield from _folder(directory.trial(record.number), record)
+        weights = directory.trial_file(record.number, "checkpoint.pt")
+        if record.state == TrialState.complete and not weights.is_file():
+            yield f"{weights} is not there"
 
 
 def _folder(folder: Path, record: TrialRecord) -> Iterator[str]:
@@ -82,8 +85,6 @@ def _folder(folder: Path, record: TrialRecord) -> Iterator[str]:
         rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
     if rows != [dict(report) for report in record.reports]:
         yield f"{folder}/metrics.csv is not what the ledger holds"
-    if record.state == TrialState.complete and not (folder / "checkpoint.pt").is_file():
-        yield f"{folder} has no checkpoint"
 
 
 def _mlflow(

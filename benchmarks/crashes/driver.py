@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import yaml
 
+from trainables.object_store import copy_of
+from trainables.urls import completed
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.records import TrialRecord
@@ -47,11 +49,12 @@ class Victim:
 
     Args:
         folder: where ``runs/`` is to be.
+        url: where the study is to live instead.
         changes: laid over ``STUDY``.
     """
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, url: str = "", **changes: Any) -> None:
+        self.folder, self.url = folder, url
         folder.mkdir(parents=True, exist_ok=True)
         self.plan, self.trace, self.log = folder / "plan", folder / "trace", folder / "log"
         self.file = folder / "study.yaml"
@@ -62,7 +65,14 @@ class Victim:
 
     @property
     def directory(self) -> StudyDirectory:
-        return StudyDirectory(self.folder / "runs" / self.name)
+        """Where it lives; of a URL, this machine's copy, as the driver keeps it."""
+        home = copy_of(completed(self.url)) if self.url else self.folder / "runs" / self.name
+        return StudyDirectory(home)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The verb that starts it, and goes on with it."""
+        return ("run", str(self.file), *(("--directory", self.url) if self.url else ()))
 
     def records(self) -> list[TrialRecord]:
         """What the ledger holds; nothing before there is one."""
@@ -92,7 +102,7 @@ class Victim:
         """Start a driver in a session of its own; ``run`` with the study's file by default."""
         with self.log.open("ab") as log:
             self.driver = subprocess.Popen(
-                [sys.executable, "-m", "tuner", *(arguments or ("run", str(self.file)))],
+                [sys.executable, "-m", "tuner", *(arguments or self.command)],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stdout=log,

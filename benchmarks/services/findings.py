@@ -2,6 +2,7 @@
 
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import mlflow
 
@@ -13,12 +14,18 @@ from benchmarks.services.tracking import ARTIFACTS
 from tuner.records import TrialState
 
 
-def findings(services: Services, study: Victim) -> list[str]:
-    """Everything that is not as it was promised, in words."""
+def findings(services: Services, study: Victim, *folders: Path) -> list[str]:
+    """Everything that is not as it was promised, in words.
+
+    Args:
+        services: that it used.
+        study: it.
+        folders: others than its own in which no secret may lie.
+    """
     return [
         *disagreements(study, uri=services.mlflow.uri),
         *_kept(services, study),
-        *leaks(services.secrets, [study.folder], services.texts()),
+        *leaks(services.secrets, [study.folder, *folders], services.texts()),
     ]
 
 

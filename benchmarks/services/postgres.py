@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from benchmarks.services.service import HOST, Service, clean_environment, free_port, run_as
+from benchmarks.services.service import HOST, Service, clean_environment, free_port, remove, run_as
 
 USER = "tuner"
 DEBIAN = Path("/usr/lib/postgresql")
@@ -67,7 +67,7 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self.service.kill()  # nobody needs what it holds
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
 
     @property
     def environment(self) -> dict[str, str]:

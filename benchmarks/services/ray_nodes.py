@@ -1,7 +1,6 @@
 """A Ray cluster of separate processes on this machine, as one would start it by hand."""
 
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.services.service import HOST, Service, clean_environment, free_port
+from benchmarks.services.service import HOST, Service, clean_environment, free_port, remove
 
 ROOT = Path(__file__).parents[2]
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
@@ -58,7 +57,7 @@ class Nodes:
     def __exit__(self, *_: object) -> None:
         for node in reversed(self.nodes):
             node.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
 
     @property
     def jobs(self) -> str:
@@ -105,8 +104,8 @@ class Nodes:
     def _start(self, log: Path, *options: Any, ready: Any) -> None:
         command = [*RAY, "start", "--block", "--num-cpus", "1", "--object-store-memory", OBJECTS]
         words = [str(word) for word in (*command, *options)]
-        environment = {**self.environment, "CRASH_NODE": log.stem}  # for benchmarks.crashes
-        node = Service("a Ray node", words, environment, log, ready)
+        own = {"CRASH_NODE": log.stem, "TUNER_CACHE": str(self.folder / f"cache-{log.stem}")}
+        node = Service("a Ray node", words, {**self.environment, **own}, log, ready)
         self.nodes.append(node)
         node.start()
 

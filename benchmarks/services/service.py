@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -50,7 +51,7 @@ class Service:
         """
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                list(self.command),
+                [*self._leash(), *self.command],
                 cwd=self.log.parent,
                 env=dict(self.environment),
                 stdout=log,
@@ -66,6 +67,12 @@ class Service:
         self.kill()
         said = self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
         raise ConnectionError(f"{self.name} did not start: {said[-1]}")
+
+    def _leash(self) -> list[str]:
+        """Let it end if we are killed, where Linux and its tools can do that."""
+        leash = shutil.which("setpriv")
+        goodbye = self.goodbye.name.removeprefix("SIG")
+        return [leash, "--pdeathsig", goodbye, "--"] if leash else []
 
     @property
     def alive(self) -> bool:
@@ -106,6 +113,15 @@ class Service:
 def run_as(user: int | None) -> dict[str, Any]:
     """What makes ``subprocess`` run something as another user, if one is named."""
     return {} if user is None else {"user": user, "group": user, "extra_groups": []}
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder into which processes that have just been killed may still be writing."""
+    for _ in range(10):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.2)
 
 
 def free_port() -> int:

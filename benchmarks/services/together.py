@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.services.bucket import Bucket
 from benchmarks.services.postgres import Postgres
-from benchmarks.services.tracking import ARTIFACTS, Mlflow
+from benchmarks.services.tracking import Mlflow
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Services:
             "Optuna's database": self.postgres.dump("optuna"),
             "MLflow's database": self.postgres.dump("mlflow"),
             "MLflow's log": self.mlflow.log,
-            "the bucket": " ".join(self.bucket.texts(ARTIFACTS)),
+            "the bucket": " ".join(self.bucket.texts()),
         }
 
 

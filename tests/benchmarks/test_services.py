@@ -1,7 +1,14 @@
 """What the demonstration and the tests of services rely on."""
 
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from base64 import b64encode
+from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.cluster.course import Event, add_costs
@@ -56,6 +63,45 @@ def test_a_killed_service_leaves_no_child_behind(tmp_path):
     service.kill()
 
     assert not any(process.is_running() for process in family)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from benchmarks.services.service import Service, clean_environment
+
+service = Service("sleep", ["sleep", "600"], clean_environment(), Path("log"), lambda: True)
+service.start()
+print(service.process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")
+def test_a_service_ends_when_whoever_started_it_is_killed(tmp_path):
+    root = Path(__file__).parents[2]
+    environment = clean_environment(PYTHONPATH=str(root))
+
+    starter = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+
+    deadline = time.monotonic() + 30
+    while is_running(int(starter.stdout)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert starter.returncode == -signal.SIGKILL
+    assert not is_running(int(starter.stdout))
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_blow_costs_the_epochs_that_are_begun_again_until_the_next():

@@ -1,5 +1,6 @@
 """A study's record in a real PostgreSQL that is restarted, cut off, or gone."""
 
+import os
 import secrets
 
 import pytest
@@ -10,6 +11,7 @@ from test_ledger import REPORT, STUDY
 
 from benchmarks.services.postgres import Postgres
 from tuner.database import open_database, with_driver
+from tuner.lease import Lease, driver_in
 from tuner.ledger import Ledger
 from tuner.proposer import Proposer
 from tuner.records import TrialState
@@ -120,6 +122,14 @@ def test_a_database_that_stays_away_is_given_up(breakable, begin):
     line.close()
     with pytest.raises(StorageInternalError):
         ledger.report(number, REPORT)
+
+
+def test_the_lease_of_a_driver_lies_in_the_same_database(postgres):
+    with Lease(postgres.url("optuna"), "small"):
+        held = driver_in(postgres.url("optuna"), "small")
+
+    assert held.startswith(f"process {os.getpid()} on ")
+    assert driver_in(postgres.url("optuna"), "small") is None
 
 
 def test_a_postgresql_url_takes_the_driver_that_is_installed():

@@ -109,11 +109,17 @@ def watch_halving(module):
 
 
 def watch_trainable(module):
-    def begun(trainable):
+    def begun(trainable, *_):
         if trainable._distillation is not None:
-            note("begun", int(trainable._directory.name), trainable._distillation.epoch)
+            note("begun", trainable.config["number"], trainable._distillation.epoch)
+
+    def sent(_, trainable, *__):
+        if trainable._store.is_remote and trainable._distillation and not trainable._failure:
+            note("saved", trainable.config["number"], trainable._distillation.epoch)
 
     watch(module.DistillationTrainable, "_epoch", before=begun)
+    for name in ("_save_reported", "_keep"):
+        watch(module.DistillationTrainable, name, after=sent)
 
 
 def watch_attempt(module):
@@ -121,12 +127,14 @@ def watch_attempt(module):
 
     def watched(attempt, state):
         trial = attempt.checkpoint.parent.name
+        if not trial.isdigit():  # a node's copy of what lies at a URL: it is not saved before it is sent
+            return save(attempt, state)
         try:
             save(attempt, state)
         except module.SupersededError:
             note("refused", int(trial), state["epoch"])
             raise
-        note("saved", int(trial), state["epoch"])
+        return note("saved", int(trial), state["epoch"])
 
     module.Attempt.save = watched
 
