@@ -1,6 +1,8 @@
 """What every test shares: one thread and fixed seeds; and who runs which, in two processes."""
 
+import logging
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
@@ -37,3 +39,43 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def fixed_seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 server on this machine with a bucket ``studies``; its address."""
+    import boto3  # heavy: for the tests that ask for it
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys)
+    client.create_bucket(Bucket="studies")
+    yield address
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, tmp_path, monkeypatch):
+    """URL of a folder that nobody else uses, on a machine that knows how to reach it."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    return f"s3://studies/{uuid4().hex}"
+
+
+@pytest.fixture
+def another_machine(tmp_path, monkeypatch):
+    """``another_machine()``: from now on, this machine has no copy of anything."""
+
+    def move():
+        monkeypatch.setenv("TUNER_CACHE", str(tmp_path / uuid4().hex))
+
+    return move

@@ -7,7 +7,6 @@ trial that started them may wait for ever, and would train on while Tune still j
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
@@ -20,6 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from trainables.allocator import hand_back_freed_memory
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
+from trainables.places import fetch_teachers
 from trainables.ranks import Ranks
 from trainables.teachers import load_teachers
 
@@ -62,7 +62,7 @@ class Worker:
         self._run = None
         hand_back_freed_memory()
         config = TrialConfig.model_validate(trial)
-        loaded = load_teachers(config, Path(teachers))
+        loaded = load_teachers(config, fetch_teachers(config, teachers))
         self._run = Distillation.build(config, *loaded, ranks=Ranks.here())
         return self._standing()
 
@@ -144,9 +144,9 @@ class WorkerGroup:
         """What the first worker computes with."""
         return self._standing.machine
 
-    def build(self, config: TrialConfig, teachers: Path) -> "WorkerGroup":
+    def build(self, config: TrialConfig, teachers: str) -> "WorkerGroup":
         """Begin a run in the place of the one before."""
-        self._standing = self._all("build", config.model_dump(mode="json"), str(teachers))
+        self._standing = self._all("build", config.model_dump(mode="json"), teachers)
         return self
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from trainables.config import TrialConfig
 from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.api_loading import load_config
 from tuner.config_files import refuse_to_replace
-from tuner.directory import StudyDirectory, refuse_another
+from tuner.directory import refuse_another
 from tuner.export import export_config
 from tuner.exporting import slug
 from tuner.importance import Evaluator, importances
@@ -20,7 +20,7 @@ from tuner.records import TrialRecord, TrialState
 from tuner.results import Results
 from tuner.showing import results_of
 from tuner.study import StudyConfig
-from tuner.study_names import find_directory
+from tuner.study_names import directory_at, find_directory
 from tuner.verification import load_verification
 from tuner.verification_picks import Numbers, Pick, choose
 
@@ -47,7 +47,7 @@ class Study:
 
     def __init__(self, config: StudyConfig, directory: str | Path | None = None) -> None:
         self.config = config
-        self._place = StudyDirectory(Path(directory or Path("runs") / config.name))
+        self._place = directory_at(directory or Path("runs") / config.name)
 
     @classmethod
     def load(

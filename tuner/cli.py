@@ -43,7 +43,8 @@ Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for 
 def run(
     study: StudyArgument = "digits",
     directory: Annotated[
-        Path | None, typer.Option(help="Where the study lives; default: runs/<name>.")
+        str | None,
+        typer.Option(help="Where the study lives, a path or a URL (s3://…); default: runs/<name>."),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials in all, instead of the file's number.")
@@ -60,10 +61,10 @@ def run(
 ) -> None:
     """Run a study, or go on with it from wherever it stopped."""
     from tuner.commands import chosen_output, load_for_run, preview, run_and_show
-    from tuner.directory import StudyDirectory
+    from tuner.study_names import directory_at
 
     config = load_for_run(study, trials=trials, tracking_uri=tracking_uri)
-    place = StudyDirectory(directory or Path("runs") / config.name)
+    place = directory_at(directory or Path("runs") / config.name)
     if dry_run:
         preview(config, place, console)
     else:
@@ -167,9 +168,10 @@ def sync(
 ) -> None:
     """Bring MLflow to what the study's directory holds."""
     from tuner.commands import sync_tracking
-    from tuner.study_names import find_directory
+    from tuner.study_names import opened
 
-    sync_tracking(find_directory(study), tracking_uri, console)
+    with opened(study) as place:
+        sync_tracking(place, tracking_uri, console)
 
 
 @app.command()

@@ -22,7 +22,8 @@ def doctor(
         str | None, typer.Option(help="A study's directory, a study file, or a shipped study.")
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option(help="Where the study is to live; default: runs/<name>.")
+        str | None,
+        typer.Option(help="Where the study is to live, a path or a URL; default: runs/<name>."),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(help="Optuna storage URL; default: the study's.")
@@ -46,7 +47,7 @@ def doctor(
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
-StudyDir = Annotated[Path, typer.Argument(help="A study's directory, runs/<name>.")]
+StudyDir = Annotated[str, typer.Argument(help="A study's directory, runs/<name>, or its URL.")]
 
 
 def submit(
@@ -59,8 +60,8 @@ def submit(
     ],
     *,
     directory: Annotated[
-        Path | None,
-        typer.Option(help="Where the study lives, seen by all nodes; default: runs/<name>."),
+        str | None,
+        typer.Option(help="A path that all nodes see, or a URL (s3://…); default: runs/<name>."),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials in all, instead of the file's number.")
@@ -74,11 +75,11 @@ def submit(
 ) -> None:
     """Hand a study over to a Ray cluster, so that this machine may leave."""
     from tuner.commands import load_for_run
-    from tuner.directory import StudyDirectory
     from tuner.jobs_verbs import submit_and_show
+    from tuner.study_names import directory_at
 
     config = load_for_run(study, trials=trials, tracking_uri=tracking_uri)
-    place = StudyDirectory(directory or Path("runs") / config.name)
+    place = directory_at(directory or Path("runs") / config.name)
     submit_and_show(config, place, address, python=python, console=console)
 
 
@@ -91,10 +92,10 @@ def logs(
     lines: Annotated[int, typer.Option(min=0, help="Of the job's log; 0: all.")] = 50,
 ) -> None:
     """Show what the driver of a submitted study has written, or the epochs of a trial."""
-    from tuner.directory import StudyDirectory
     from tuner.jobs_verbs import show_logs
+    from tuner.study_names import directory_at
 
-    show_logs(StudyDirectory(study), trial, lines=lines, follow=follow, console=console)
+    show_logs(directory_at(study), trial, lines=lines, follow=follow, console=console)
 
 
 def stop(
@@ -104,7 +105,7 @@ def stop(
     ] = 120.0,
 ) -> None:
     """Stop a study, wherever it runs, and wait until it has ended; nothing reported is lost."""
-    from tuner.directory import StudyDirectory
     from tuner.jobs_verbs import stop_and_show
+    from tuner.study_names import directory_at
 
-    stop_and_show(StudyDirectory(study), patience, console)
+    stop_and_show(directory_at(study), patience, console)

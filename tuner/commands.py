@@ -7,6 +7,7 @@ from datetime import timedelta
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.driving import driving
 from tuner.export import write_front
 from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
@@ -77,7 +78,7 @@ def run_and_show(
         )
     if not session.synced:
         console.print(
-            f"MLflow is behind; bring it up to date with: tuner sync {directory.path}",
+            f"MLflow is behind; bring it up to date with: tuner sync {directory}",
             soft_wrap=True,
             markup=False,
         )
@@ -88,7 +89,7 @@ def _show_links(session: Session, directory: StudyDirectory, console: Console) -
     """Where MLflow shows the study: on its server, or on the one that ``tuner ui`` starts."""
     if session.links is None:  # the study does without MLflow
         return
-    command = f"tuner ui {directory.path}"
+    command = f"tuner ui {directory}"
     uri = session.study.tracking.uri or default_uri(directory.path)
     address = uri if is_server(uri) else default_address()
     try:
@@ -110,7 +111,7 @@ def _say_interrupted(
         console.out(interruption_as_json(message, directory), highlight=False)
     else:
         console.print(
-            f"{message}; go on with: tuner resume {directory.path}", soft_wrap=True, markup=False
+            f"{message}; go on with: tuner resume {directory}", soft_wrap=True, markup=False
         )
 
 
@@ -121,7 +122,7 @@ def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Co
         ValueError: if a trial is not unfinished, or the study is being run.
     """
     study = directory.study()
-    with directory.lock():
+    with driving(directory, study, console.print):
         ledger = Ledger(study, directory.path)
         unfinished = ledger.unfinished()
         for number in numbers:
@@ -132,9 +133,7 @@ def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Co
         for number in numbers:
             files.update(ledger.fail(number, f"{Cause.cancelled}: by tuner cancel"))
     console.print(f"cancelled {len(numbers)} of {len(unfinished)} unfinished trials")
-    console.print(
-        f"go on with the rest: tuner resume {directory.path}", soft_wrap=True, markup=False
-    )
+    console.print(f"go on with the rest: tuner resume {directory}", soft_wrap=True, markup=False)
 
 
 def open_ui(
@@ -143,6 +142,10 @@ def open_ui(
     """Serve MLflow until Ctrl-C."""
     study = directory.study()
     uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
+    if directory.copy and uri == default_uri(directory.path):
+        raise ValueError(
+            f"the study at {directory} has no runs in MLflow; name a server with --tracking-uri"
+        )
     with serve(uri, port) as base:
         found = pages(study, directory.path, uri, base=base)
         console.print("Ctrl-C stops the server.")

@@ -66,7 +66,7 @@ def contenders_of(places: Sequence[StudyDirectory], by: Part | None) -> list[Con
     different = list(dict.fromkeys(place.path.resolve() for place in places))
     if by is None and len(different) < 2:
         raise ValueError(
-            f"one study ({places[0].path}) has nothing to be compared with; name another, or "
+            f"one study ({places[0]}) has nothing to be compared with; name another, or "
             "compare its parts with --by method, student or teacher"
         )
     if by and len(places) > 1:

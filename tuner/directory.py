@@ -12,10 +12,13 @@ from typing import TextIO
 
 import yaml
 
+from trainables.urls import below, parent
 from tuner.atomic import write_atomically
 from tuner.differences import describe_differences
 from tuner.study import StudyConfig
 from tuner.study_file import load_study
+from tuner.working_copy import FOLDER as COPY
+from tuner.working_copy import WorkingCopy, is_light
 
 FREE_TO_CHANGE = ("trials", "description", "tracking", "resources")
 """Parts of a study that a later run may change without making it another study."""
@@ -25,9 +28,48 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class StudyDirectory:
-    """``runs/<study>`` and the places in it."""
+    """``runs/<study>`` and the places in it; of a study at a URL, of this machine's copy of it."""
 
     path: Path
+
+    def __str__(self) -> str:
+        """What a command line calls it: the path, or the URL."""
+        return str(self.copy or self.path)
+
+    def called(self, name: str) -> str:
+        """What a command line calls something in it."""
+        copy = self.copy
+        return copy.called(name) if copy else (self.path / name).as_posix()
+
+    @property
+    def copy(self) -> WorkingCopy | None:
+        """The copy that the path is, if the study lives at a URL."""
+        return WorkingCopy.of(self.path)
+
+    @property
+    def home(self) -> str:
+        """What all nodes call it: the absolute path, or the URL."""
+        copy = self.copy
+        return copy.url if copy else str(self.path.resolve())
+
+    @property
+    def teachers_home(self) -> str:
+        """What all nodes call the folder of teachers."""
+        copy = self.copy
+        return below(parent(copy.url), "teachers") if copy else str(self.teachers.resolve())
+
+    def trial_home(self, number: int) -> str:
+        """What all nodes call the place of a trial."""
+        copy, folder = self.copy, self.trial(number)
+        name = folder.relative_to(self.path).as_posix()
+        return below(copy.url, name) if copy else str(folder.resolve())
+
+    def trial_file(self, number: int, name: str) -> Path:
+        """A file of a trial; brought here first if the study lives at a URL. It may be missing."""
+        copy, path = self.copy, self.trial(number) / name
+        if copy is None or (is_light(name) and path.is_file()):
+            return path
+        return copy.bring(path.relative_to(self.path).as_posix())
 
     @property
     def config(self) -> Path:
@@ -65,7 +107,7 @@ class StudyDirectory:
             ValueError: if none does.
         """
         if not self.config.is_file():
-            raise ValueError(f"{self.path} holds no study; list the studies with: tuner ls")
+            raise ValueError(f"{self} holds no study; list the studies with: tuner ls")
         return load_study(self.config)
 
     def claim(self, study: StudyConfig) -> None:
@@ -78,7 +120,7 @@ class StudyDirectory:
             refuse_another(load_study(self.config), study, self.path)
         elif self.path.exists() and not all(map(self._left_by_a_kill, self.path.iterdir())):
             raise ValueError(
-                f"directory {self.path} is not empty and holds no study.yaml; "
+                f"directory {self} is not empty and holds no study.yaml; "
                 "choose an empty or a new one"
             )
         self.path.mkdir(parents=True, exist_ok=True)
@@ -86,7 +128,7 @@ class StudyDirectory:
 
     def _left_by_a_kill(self, path: Path) -> bool:
         """Whether a driver that was killed before it had its first study.yaml left the file."""
-        return path.name == LOCK or path.name.startswith(f".{self.config.name}.")
+        return path.name in {LOCK, COPY} or path.name.startswith(f".{self.config.name}.")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -100,7 +142,7 @@ class StudyDirectory:
             if not _lock(file, fcntl.LOCK_EX):
                 file.seek(0)
                 raise ValueError(
-                    f"study {self.path} is being run by process {file.read() or 'unknown'}; "
+                    f"study {self} is being run by process {file.read() or 'unknown'}; "
                     "wait for it or stop it first"
                 )
             file.truncate(0)
@@ -109,12 +151,28 @@ class StudyDirectory:
             yield
 
     def driver(self) -> str | None:
-        """Who runs the study now: its process id, or ``unknown``; None if nobody does."""
+        """Who runs the study now: its process id, or ``unknown``; None if nobody does.
+
+        Of a study at a URL, also ``7 on node2``, as its database says.
+        """
+        if self.is_locked:
+            return (self.path / LOCK).read_text() or "unknown"
+        return self._driver_elsewhere() if self.copy else None
+
+    def _driver_elsewhere(self) -> str | None:
+        from tuner.lease import driver_in  # heavy: looks into a database
+
+        study = self.study()
+        return driver_in(study.storage, study.name) if study.storage else None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a driver is at work on this machine, or on one that sees the same folder."""
         try:
             with (self.path / LOCK).open() as file:
-                return None if _lock(file, fcntl.LOCK_SH) else file.read() or "unknown"
+                return not _lock(file, fcntl.LOCK_SH)
         except FileNotFoundError:
-            return None
+            return False
 
     def require_space(self, gigabytes: float) -> None:
         """See that the disk has room.

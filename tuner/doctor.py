@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner.directory import StudyDirectory
+from trainables.urls import is_url
 from tuner.doctor_checks import findings
 from tuner.doctor_facts import Facts, Finding, Need
 from tuner.doctor_probe import look
-from tuner.doctor_services import mlflow, optuna_storage
-from tuner.doctor_storage import nearest, nonce_in
+from tuner.doctor_services import missing_services, mlflow, optuna_storage
+from tuner.doctor_storage import folder_of_studies, nonce_in
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
+from tuner.study_names import directory_at
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Patient:
 
     Attributes:
         study: what it has to be able to run; None for any.
-        directory: where that study lives, or would.
+        directory: where that study lives, or would: a path or a URL.
         address: a Ray cluster; None for this machine alone.
         start_ray: start a Ray of our own to look through.
         storage: Optuna's, instead of the study's.
@@ -27,31 +28,33 @@ class Patient:
     """
 
     study: StudyConfig | None
-    directory: Path
+    directory: str | Path
     address: str | None = None
     start_ray: bool = False
     storage: str | None = None
     tracking_uri: str | None = None
 
 
-def named(study: str | None, directory: Path | None) -> tuple[StudyConfig | None, Path]:
-    """A study and its directory, from a directory, a file, or the name of a shipped study.
+def named(study: str | None, directory: str | None) -> tuple[StudyConfig | None, str | Path]:
+    """A study and its directory, from a directory, a URL, a file, or a shipped study's name.
 
     Raises:
         ValueError: if it is none of these.
     """
     if study is None:
         return None, directory or Path("runs")
+    if is_url(study):
+        return directory_at(study).study(), study
     if Path(study).is_dir():
-        return StudyDirectory(Path(study)).study(), Path(study)
+        return directory_at(study).study(), Path(study)
     config = load_study(find_study(study))
     return config, directory or Path("runs") / config.name
 
 
 def examine(patient: Patient) -> list[Finding]:
     """Everything that the doctor has to say, in the order in which one would look."""
-    place = nearest(patient.directory)
-    need = Need.of(patient.study, str(place))
+    place = folder_of_studies(patient.directory)
+    need = Need.of(patient.study, place)
     with nonce_in(place) as nonce:
         seen = look(need.storage, nonce, need.files)
         driver = Facts(name="this machine", **seen)
@@ -90,5 +93,9 @@ def services(patient: Patient) -> list[Finding]:
     storage = patient.storage or (study.storage if study else None)
     uri = patient.tracking_uri
     if uri is None and study is not None and study.tracking.enabled:
-        uri = study.tracking.uri or default_uri(patient.directory)
-    return [optuna_storage(storage), mlflow(uri)]
+        beside = None if is_url(patient.directory) else default_uri(Path(patient.directory))
+        uri = study.tracking.uri or beside
+    lines = [optuna_storage(storage), mlflow(uri)]
+    if study is None or not is_url(patient.directory):
+        return lines
+    return missing_services(lines, storage, uri if study.tracking.enabled else "")

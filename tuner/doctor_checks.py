@@ -164,7 +164,7 @@ def disk(machine: Facts, need: Need, _: Facts) -> Problem | None:
     needed = need.resources.min_free_disk_gb * 1e9
     if machine.disk < needed:
         return Problem(
-            f"{need.storage} has {gigabytes(machine.disk)} free, the study needs "
+            f"{need.room_for} has {gigabytes(machine.disk)} free, the study needs "
             f"{gigabytes(needed)}",
             "free some, or choose another directory",
         )
@@ -179,7 +179,7 @@ def disk(machine: Facts, need: Need, _: Facts) -> Problem | None:
 def disk_summary(machines: Sequence[Facts], need: Need) -> str:
     """The scarcest."""
     least = min(machines, key=lambda machine: machine.disk)
-    return f"{gigabytes(least.disk)} free for {need.storage}{at_least_on(least, machines)}"
+    return f"{gigabytes(least.disk)} free for {need.room_for}{at_least_on(least, machines)}"
 
 
 def storage(machine: Facts, need: Need, driver: Facts) -> Problem | None:
@@ -187,10 +187,12 @@ def storage(machine: Facts, need: Need, driver: Facts) -> Problem | None:
     if not machine.storage_problem:
         return None
     remedy = (
-        "make it writable, or choose another --directory"
+        "see that the store runs, is reached from there, and takes that machine's credentials"
+        if "://" in need.storage
+        else "make it writable, or choose another --directory"
         if machine is driver
-        else "give a --directory on a file system that all nodes have at the same path, writable "
-        "(NFS, Lustre, a shared volume)"
+        else "give a --directory that all nodes have at the same path, writable (NFS, Lustre, a "
+        "shared volume), or a URL"
     )
     return Problem(f"{need.storage}: {machine.storage_problem}", remedy)
 

@@ -109,6 +109,11 @@ class Need:
         return cls(study.resources, study.base.data, tuple(members), storage)
 
     @property
+    def room_for(self) -> str:
+        """What a node's disk is needed for."""
+        return "the home folder" if "://" in self.storage else self.storage
+
+    @property
     def files(self) -> tuple[str, ...]:
         """All that is looked for."""
         return (*self.data_files, *self.teacher_files)

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -46,7 +47,7 @@ def look(storage: str, nonce: str, files: Sequence[str]) -> dict[str, Any]:
     """Everything that a check may want to know of this machine; seconds, of which PyTorch most.
 
     Args:
-        storage: folder of the studies, absolute.
+        storage: folder of the studies, absolute, or its URL.
         nonce: names the file that the driver has written there.
         files: paths that trials read.
 
@@ -65,9 +66,9 @@ def look(storage: str, nonce: str, files: Sequence[str]) -> dict[str, Any]:
         "driver": gpu_driver(),
         "memory": free_memory(),
         "shared_memory": free_bytes("/dev/shm"),
-        "disk": free_bytes(storage),
+        "disk": free_bytes(str(Path.home()) if "://" in storage else storage),
         "temporary_used": used_share("/tmp"),
-        "storage_problem": try_storage(Path(storage), nonce),
+        "storage_problem": (try_url if "://" in storage else try_storage)(storage, nonce),
         "missing": [file for file in files if not Path(file).expanduser().exists()],
     }
 
@@ -159,12 +160,31 @@ def used_share(path: str) -> float:
     return usage.used / usage.total
 
 
-def try_storage(folder: Path, nonce: str) -> str:
+def try_url(url: str, nonce: str) -> str:
+    """As ``try_storage``, of a folder at a URL."""
+    try:
+        from trainables.object_store import StoreError, UrlFolder
+    except ImportError:
+        return "cannot be looked at without our code"
+    name = f".doctor-{nonce}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        try:
+            if not UrlFolder(url).fetch(name, file):
+                return "does not see what the driver writes there"
+            UrlFolder(url).send(file, f"{name}-{socket.gethostname()}-{os.getpid()}")
+        except StoreError as error:
+            return str(error).partition(": ")[2].partition(";")[0]
+        return "" if file.read_text() == nonce else "sees another file than the driver"
+
+
+def try_storage(storage: str | Path, nonce: str) -> str:
     """Read what the driver has written into a folder, and write beside it.
 
     Returns:
         What went wrong; an empty string if nothing did.
     """
+    folder = Path(storage)
     try:
         seen = (folder / f".doctor-{nonce}").read_text()
         answer = folder / f".doctor-{nonce}-{socket.gethostname()}-{os.getpid()}"

@@ -20,8 +20,10 @@ def optuna_storage(url: str | None) -> Finding:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
+    from tuner.database import with_driver
+
     try:
-        place = make_url(url)
+        place = make_url(with_driver(url))
         if place.get_backend_name() == "sqlite":
             return _sqlite(place)
         engine = create_engine(place, connect_args={"connect_timeout": PATIENCE})
@@ -61,6 +63,26 @@ def mlflow(uri: str | None) -> Finding:
         what, _, todo = str(error).replace(uri, without_password(uri)).partition("; ")
         return Finding("mlflow", what, todo)
     return Finding("mlflow", f"{without_password(uri)} answers")
+
+
+def missing_services(
+    lines: list[Finding], storage: str | None, tracking: str | None
+) -> list[Finding]:
+    """The lines of Optuna and MLflow for a study at a URL, which has to name both."""
+    optuna, server = lines
+    if storage is None:
+        optuna = Finding(
+            "optuna",
+            "a study at a URL needs a database, and names none",
+            "name it as storage in the study file, such as postgresql://host/optuna",
+        )
+    if tracking is None:
+        server = Finding(
+            "mlflow",
+            "a study at a URL has no place for a local mlflow.db",
+            "name a server by tracking.uri, or set tracking.enabled to false",
+        )
+    return [optuna, server]
 
 
 def without_password(url: str) -> str:

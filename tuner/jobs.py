@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trainables.object_store import UrlFolder
+from trainables.urls import below, parent
 from tuner.atomic import write_atomically
 from tuner.directory import StudyDirectory
 from tuner.jobs_driver import driver_of
@@ -26,6 +28,8 @@ START_PATIENCE = 60.0
 AGENT_PATIENCE = 60.0
 """Seconds for a cluster that has just begun to take its first job."""
 NO_AGENT = "No available agent"
+NOTES = ".jobs"
+"""Folder of notes, beside the studies."""
 DIRECTORY = "tuner.directory"
 """Key of a job's metadata."""
 
@@ -40,13 +44,20 @@ class Job(NamedTuple):
 def note_of(directory: StudyDirectory) -> Path:
     """Where it is noted which job a study was handed over as."""
     path = directory.path.resolve()
-    return path.parent / ".jobs" / f"{path.name}.json"
+    return path.parent / NOTES / f"{path.name}.json"
 
 
 def job_of(directory: StudyDirectory) -> Job | None:
     """The job that a study was last handed over as, if it was."""
     note = note_of(directory)
+    if (notes := _notes_at_url(directory)) and not notes.fetch(note.name, note):
+        return None
     return Job(**json.loads(note.read_text())) if note.is_file() else None
+
+
+def _notes_at_url(directory: StudyDirectory) -> UrlFolder | None:
+    """The folder of notes beside a study that lives at a URL."""
+    return UrlFolder(below(parent(directory.home), NOTES)) if directory.copy else None
 
 
 def client_of(address: str) -> "JobSubmissionClient":
@@ -85,19 +96,21 @@ def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, pytho
     """
     client = client_of(address)
     _refuse_a_second(client, directory)
-    place = directory.path.resolve()
+    place, desk = directory.home, None if directory.copy else note_of(directory).parent
     name = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with packed(study) as folder:
         job = _accepted(
             client,
             address,
-            entrypoint=entrypoint(python, place, note_of(directory).parent / name),
+            entrypoint=entrypoint(python, place, desk and desk / name),
             submission_id=name,
             runtime_env={"working_dir": str(folder), "env_vars": _environment()},
-            metadata={"tuner.study": study.name, DIRECTORY: str(place)},
+            metadata={"tuner.study": study.name, DIRECTORY: place},
         )
     noted = Job(address, job)
-    write_atomically(note_of(directory), json.dumps(noted._asdict()))
+    note = write_atomically(note_of(directory), json.dumps(noted._asdict()))
+    if notes := _notes_at_url(directory):
+        notes.send(note, note.name)
     return noted
 
 
@@ -126,18 +139,18 @@ def _environment() -> dict[str, str]:
 
 
 def _refuse_a_second(client: "JobSubmissionClient", directory: StudyDirectory) -> None:
-    place = str(directory.path.resolve())
+    place = directory.home
     for job in client.list_jobs():
         ours = (job.metadata or {}).get(DIRECTORY) == place
         if ours and job.status not in ENDED:
             raise ValueError(
-                f"study {directory.path} is being run as job {job.submission_id}; read along with "
-                f"tuner logs {directory.path}, or stop it with tuner stop {directory.path}"
+                f"study {directory} is being run as job {job.submission_id}; read along with "
+                f"tuner logs {directory}, or stop it with tuner stop {directory}"
             )
     if (driver := driver_of(directory)) is not None:
         raise ValueError(
-            f"study {directory.path} is being run by process {driver}; wait for it, or stop it "
-            f"with tuner stop {directory.path}"
+            f"study {directory} is being run by process {driver}; wait for it, or stop it "
+            f"with tuner stop {directory}"
         )
 
 

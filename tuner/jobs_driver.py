@@ -53,7 +53,7 @@ def stop_driver(directory: StudyDirectory, *, patience: float) -> str:
         if _ends(driver, seconds):
             return sent.name
     raise TimeoutError(
-        f"process {driver.pid} of study {directory.path} has not ended {patience:g} s after SIGINT "
+        f"process {driver.pid} of study {directory} has not ended {patience:g} s after SIGINT "
         f"and {LAST_PATIENCE:g} s after SIGTERM; kill -9 {driver.pid} loses nothing that is stored"
     )
 
@@ -76,7 +76,7 @@ def _local(directory: StudyDirectory) -> psutil.Process:
     pid = driver_of(directory)
     if pid is None:
         raise ValueError(
-            f"nobody runs study {directory.path}; go on with it with: tuner resume {directory.path}"
+            f"nobody runs study {directory}; go on with it with: tuner resume {directory}"
         )
     try:
         process = psutil.Process(pid)
@@ -85,7 +85,7 @@ def _local(directory: StudyDirectory) -> psutil.Process:
     except psutil.Error:
         pass
     raise ValueError(
-        f"study {directory.path} is being run by process {pid or 'of unknown number'} of another "
+        f"study {directory} is being run by process {pid or 'of unknown number'} of another "
         "machine or user; run tuner stop there"
     )
 

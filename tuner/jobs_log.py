@@ -50,7 +50,7 @@ def show_trial(directory: StudyDirectory, number: int, console: Console) -> None
     records = read_records(study, directory.path)
     if not 0 <= number < len(records):
         raise ValueError(
-            f"study {directory.path} has no trial {number}; it has {len(records)}, numbered from 0"
+            f"study {directory} has no trial {number}; it has {len(records)}, numbered from 0"
         )
     record = records[number]
     console.print(headline(record), markup=False, soft_wrap=True)

@@ -17,18 +17,20 @@ from tuner.study import StudyConfig
 FILE = "study.yaml"
 
 
-def entrypoint(python: str, directory: Path, desk: Path) -> str:
+def entrypoint(python: str, directory: str | Path, desk: Path | None) -> str:
     """The driver's command line on the cluster, for a shell in the folder that travelled.
 
     Args:
         python: the interpreter.
-        directory: of the study.
+        directory: of the study, as the cluster calls it.
         desk: where the driver works, a copy of that folder: Ray removes its own as soon as the
-            driver leaves the cluster, before it has written its results.
+            driver leaves the cluster, before it has written its results. None: a temporary one.
     """
     words = [python, "-m", "tuner", "run", FILE, "--directory", str(directory), "--address", "auto"]
     quoted = shlex.quote(str(desk))
     copy = f"mkdir -p {quoted} && cp -r . {quoted} && cd {quoted}"
+    if desk is None:
+        copy = 'desk=$(mktemp -d) && cp -r . "$desk" && cd "$desk"'
     return f"{copy} && exec {shlex.join(words)}"
 
 

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.driving import check_services
 from tuner.jobs import (
     ENDED,
     Job,
@@ -24,14 +25,13 @@ def submit_and_show(
     study: StudyConfig, directory: StudyDirectory, address: str, *, python: str, console: Console
 ) -> None:
     """Hand a study over, and say how to go on."""
+    check_services(study, directory)
     job = submit(study, directory, address, python=python)
     status = wait_for_start(job)
     console.print(f"job {job.id} at {job.address}: {status.lower()}", soft_wrap=True)
     console.print("this machine may leave; the study runs on the cluster")
-    console.print(f"stop it with: tuner stop {directory.path}", soft_wrap=True, markup=False)
-    console.print(
-        f"read along with: tuner logs {directory.path} --follow", soft_wrap=True, markup=False
-    )
+    console.print(f"stop it with: tuner stop {directory}", soft_wrap=True, markup=False)
+    console.print(f"read along with: tuner logs {directory} --follow", soft_wrap=True, markup=False)
 
 
 def show_logs(
@@ -48,8 +48,8 @@ def show_logs(
     job = job_of(directory)
     if job is None:
         raise ValueError(
-            f"study {directory.path} was not handed over with tuner submit: its driver wrote to "
-            f"the terminal it ran in; a trial's log is shown by: tuner logs {directory.path} 0"
+            f"study {directory} was not handed over with tuner submit: its driver wrote to "
+            f"the terminal it ran in; a trial's log is shown by: tuner logs {directory} 0"
         )
     for piece in job_log(job, lines=lines, follow=follow):
         console.print(piece, end="", markup=False, soft_wrap=True)
@@ -89,5 +89,6 @@ def running_job(directory: StudyDirectory) -> Job | None:
 def continuation(directory: StudyDirectory, job: Job | None) -> str:
     """The command that goes on with a stopped study in the way in which it ran."""
     if job is None or not directory.config.is_file():
-        return f"tuner resume {directory.path}"
-    return f"tuner submit {directory.config} --directory {directory.path} --address {job.address}"
+        return f"tuner resume {directory}"
+    # at a URL, this machine's copy of the study's file
+    return f"tuner submit {directory.config} --directory {directory} --address {job.address}"

@@ -8,7 +8,7 @@ import typer
 
 from tuner.terminal import Format, Split, StudyName, console
 
-Root = Annotated[Path, typer.Argument(help="Folder of studies.")]
+Root = Annotated[str, typer.Argument(help="Folder of studies, or its URL.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 AnyFormat = Annotated[Format, typer.Option("--format", help="How it is printed.")]
 
@@ -41,7 +41,7 @@ def status(study: StudyName, as_json: AsJson = False) -> None:
         show_status(now, console)
 
 
-def list_studies(root: Root = Path("runs"), as_json: AsJson = False) -> None:
+def list_studies(root: Root = "runs", as_json: AsJson = False) -> None:
     """List the studies in a folder."""
     from tuner.showing import list_studies, list_studies_as_json
 
@@ -110,6 +110,7 @@ def report(
 ) -> None:
     """Write the report: one page to read, send and print."""
     from tuner.reporting import write_and_show
-    from tuner.study_names import find_directory
+    from tuner.study_names import opened
 
-    write_and_show(find_directory(study), output, console)
+    with opened(study) as place:
+        write_and_show(place, output, console)

@@ -10,7 +10,7 @@ from tuner.terminal import Norm, Split, console
 
 def evaluate(
     target: Annotated[
-        Path, typer.Argument(help="A checkpoint, its folder, or a trial's YAML file once trained.")
+        str, typer.Argument(help="A checkpoint, its folder, or a trial's YAML file once trained.")
     ],
     attack: Annotated[
         list[str] | None,
@@ -38,9 +38,10 @@ def evaluate(
     """Measure a network against attacks; say how sure that is, and whether to believe it."""
     from tuner.evaluation_target import Foreign
     from tuner.evaluation_verb import evaluate_and_show
+    from tuner.study_names import path_at
 
     evaluate_and_show(
-        target,
+        path_at(target),
         Foreign(architecture, data, normalize),
         attack or [],
         epsilon,
@@ -56,7 +57,7 @@ def evaluate(
 
 def diagnose(
     target: Annotated[
-        Path, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study.")
+        str, typer.Argument(help="A checkpoint.pt, a folder that holds one, or a study.")
     ],
     teacher: Annotated[
         str, typer.Option(help="auto (the config's own), none, or a checkpoint.")

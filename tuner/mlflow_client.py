@@ -56,8 +56,9 @@ def connect(uri: str) -> MlflowClient:
     Raises:
         ConnectionError: if the store does not answer (for a server: within about 10 s).
     """
-    for noisy in ("mlflow.store.db.utils", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # it logs what it raises, with a traceback; what is raised is told in a sentence
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
         client = _create_sqlite(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)

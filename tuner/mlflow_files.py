@@ -34,8 +34,11 @@ def upload_checkpoint(study: MlflowStudy, number: int) -> None:
         ArtifactsRefusedError: if it does not take files.
     """
     trial = study.trial(number)
-    folder = StudyDirectory(study.directory).trial(number)
-    if trial is None or TAG in trial.tags or not (folder / "checkpoint.pt").is_file():
+    if trial is None or TAG in trial.tags:
+        return
+    checkpoint = StudyDirectory(study.directory).trial_file(number, "checkpoint.pt")
+    folder = checkpoint.parent
+    if not checkpoint.is_file():
         return
     with tempfile.TemporaryDirectory() as place:
         try:

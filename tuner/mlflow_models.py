@@ -69,7 +69,7 @@ def log_model(study: MlflowStudy, record: TrialRecord) -> None:
 
 
 def _folder(study: MlflowStudy, record: TrialRecord) -> Path:
-    return StudyDirectory(study.directory).trial(record.number)
+    return StudyDirectory(study.directory).trial_file(record.number, "checkpoint.pt").parent
 
 
 def _left_by_another_driver(study: MlflowStudy, run_id: str) -> str | None:

@@ -143,7 +143,7 @@ def _model(
     if model_id is None:
         raise ValueError(
             f"trial {record.number} has no logged model in MLflow at {client.tracking_uri}; a "
-            f"trial whose checkpoint is there gets one by: tuner sync {directory.path}"
+            f"trial whose checkpoint is there gets one by: tuner sync {directory}"
         )
     return client.get_logged_model(model_id)
 

@@ -231,7 +231,7 @@ class MlflowStudy:
         return {
             **mlflow_records.tags(record),
             **mlflow_records.cost_tags(record, costs.gpu_seconds(self.study, record)),
-            **hardware_tags(self._place.trial(record.number)),
+            **hardware_tags(self._place.trial_file(record.number, "machine.json").parent),
         }
 
     def _write_params(self, trial: Written, record: TrialRecord) -> None:

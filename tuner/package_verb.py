@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def package(
     checkpoint: Annotated[
-        Path,
+        str,
         typer.Argument(help="A trained student: a checkpoint.pt, student.safetensors, folder."),
     ],
     *,
@@ -30,9 +30,10 @@ def package(
     from tuner.evaluation_target import Foreign, find_target
     from tuner.package_files import refuse_foreign, write_package
     from tuner.packaging import make_package
+    from tuner.study_names import path_at
 
     formats = chosen_formats(form)
-    target = find_target(checkpoint, Foreign())
+    target = find_target(path_at(checkpoint), Foreign())
     folder = output or target.path.parent / "package"
     refuse_foreign(folder)
     with console.status("") as status:

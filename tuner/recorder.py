@@ -1,5 +1,6 @@
 """What happens in Ray, passed on to the search and shown to whoever watches."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -9,6 +10,8 @@ from ray.tune.experiment import Trial
 from tuner.deaths import last_words, out_of_memory
 from tuner.records import Cause, TrialRecord
 from tuner.search import Search
+
+logger = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -60,4 +63,7 @@ class Recorder(tune.Callback):
 
     def _tell(self, record: TrialRecord) -> None:
         for watcher in self._watchers:
-            watcher.update(record)
+            try:
+                watcher.update(record)
+            except OSError as error:  # what they write can be written again from the ledger
+                logger.warning("trial %d: %s; to be written again at the end", record.number, error)

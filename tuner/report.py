@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from tuner.atomic import write_atomically
+from tuner.directory import StudyDirectory
 from tuner.front_html import front_svg, interval_text, trials_table
 from tuner.gains import doubt, overlap, runs, what_alignment_buys
 from tuner.gap_pictures import gap_pictures
@@ -83,7 +84,7 @@ def _front(results: Results, folder: Path, verification: str) -> str:
     """The picture and all complete trials, then what became of the front on the test split."""
     if not results.complete:
         return note("No trial is complete yet, so there is no front.")
-    command = f"tuner verify {folder.as_posix()}"
+    command = f"tuner verify {StudyDirectory(folder)}"
     unverified = (
         "<p><b>Not verified.</b> These are validation numbers: the search chose these trials on "
         "the images on which they are measured here, so they flatter. On the test split, with "

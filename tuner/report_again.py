@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
+from tuner.directory import StudyDirectory
 from tuner.page import definitions, note
 from tuner.results import Results
 from tuner.session_facts import COSTS
@@ -49,14 +50,15 @@ def _machine(file: Path) -> str:
 
 
 def _commands(results: Results, directory: Path) -> str:
-    folder = directory.as_posix()
-    commands = {f"tuner run {folder}/study.yaml": "the whole study; again: takes it up"}
+    place = StudyDirectory(directory)
+    again = f"tuner resume {place}" if place.copy else f"tuner run {place.called('study.yaml')}"
+    commands = {again: "the whole study; again: takes it up"}
     if results.complete:
-        trial = f"{folder}/trials/{results.knee.number:04d}"
-        commands |= {
-            f"tuner export {folder} --pick knee": "the config of a point of the front",
-            f"tuner train {folder}/front/configs/knee.yaml": "train the knee again",
-            f"tuner evaluate {trial}": "measure the knee on the test split",
-        }
+        trial = place.called(f"trials/{results.knee.number:04d}")
+        commands[f"tuner export {place} --pick knee"] = "the config of a point of the front"
+        if place.copy is None:
+            config = place.called("front/configs/knee.yaml")
+            commands[f"tuner train {config}"] = "train the knee again"
+        commands[f"tuner evaluate {trial}"] = "measure the knee on the test split"
     width = max(map(len, commands)) + 2
     return "\n".join(f"{command:<{width}}# {purpose}" for command, purpose in commands.items())

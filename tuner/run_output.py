@@ -83,5 +83,5 @@ def mlflow_places(study: StudyConfig, path: Path, *, synced: bool) -> dict[str, 
 
 def interruption_as_json(message: str, directory: StudyDirectory) -> str:
     """One line for a study that was stopped before its end."""
-    go_on = f"tuner resume {directory.path}"
+    go_on = f"tuner resume {directory}"
     return json.dumps({"event": "interrupted", "message": message, "go_on": go_on})

@@ -14,6 +14,7 @@ from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
+from trainables.places import fetch_teacher, prepare_teacher_at
 from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
 from tuner.directory import StudyDirectory
@@ -76,31 +77,36 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
         ray.shutdown()
 
 
-def prepare_teachers(study: StudyConfig, directory: Path) -> dict[str, PreparedTeacher]:
+def prepare_teachers(study: StudyConfig, place: str) -> dict[str, PreparedTeacher]:
     """Train or load every teacher that is not there yet, in parallel, as Ray tasks.
 
     What is there and promises nothing is looked up here: a task would have to import PyTorch first.
 
+    Args:
+        study: whose teachers.
+        place: the folder of teachers as all nodes see it, or its URL.
+
     Raises:
         ValueError: if a checkpoint cannot be used.
+        ConnectionError: if the URL's store does not answer.
     """
-    resources = study.resources
+    resources, teachers = study.resources, teachers_to_prepare(study)
     # the process ends with its task: it would keep its memory, on a GPU too
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_calls=1)
-    task = remote(prepare_teacher)
-    place = directory.resolve()
+    task = remote(prepare_teacher_at)
+    folders = {name: fetch_teacher(config, place) for name, config in teachers.items()}
     pending = {
         name: task.remote(config, place)
-        for name, config in teachers_to_prepare(study).items()
-        if not _is_there(config, place)
+        for name, config in teachers.items()
+        if not _is_there(config, folders[name])
     }
     try:
         made = {name: ray.get(result) for name, result in pending.items()}
     except RayTaskError as error:
         raise error.cause from None
     return {
-        name: made.get(name) or prepare_teacher(config, place)
-        for name, config in teachers_to_prepare(study).items()
+        name: made.get(name) or prepare_teacher(config, folders[name])
+        for name, config in teachers.items()
     }
 
 
@@ -141,7 +147,7 @@ def run_trials(
             storage_path=str(directory.path.resolve()),
             callbacks=[Recorder(search, [progress, *watchers]), ProgressCallback(progress)],
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
+            checkpoint_config=_checkpoints(directory),
             verbose=0,
         ),
     )
@@ -150,6 +156,16 @@ def run_trials(
         tuner.fit()
     finally:
         progress.stop()
+
+
+def _checkpoints(directory: StudyDirectory) -> tune.CheckpointConfig:
+    """Ray asks for one after every epoch, and notes its path in the directory, which all nodes see.
+
+    At a URL, trials send them by themselves: Ray's notes would be one more thing to be sent.
+    """
+    if directory.copy:
+        return tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False)
+    return tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1)
 
 
 def _name(trial: Trial) -> str:

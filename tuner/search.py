@@ -14,6 +14,7 @@ from tuner.proposer import Proposer
 from tuner.records import Cause, TrialRecord, TrialState
 from tuner.remaining import is_made_good, wanted
 from tuner.second_try import plan
+from tuner.stopping import StorageFailedError
 from tuner.study import StudyConfig
 from tuner.warm_start import Earlier
 
@@ -82,10 +83,15 @@ class Search:
             failure: why the trial cannot go on; begins with a ``Cause``. For the first time out of
                 memory, the trial stays running: it is to be begun again as its record says.
             done: whether this was its last epoch.
+
+        Raises:
+            StorageFailedError: if the trial's state cannot be stored; it stays unfinished.
         """
         record = self.ledger.record(number)
         if record.state != TrialState.running:
             return record  # it ended before its process was stopped
+        if failure.startswith("storage:"):
+            raise StorageFailedError(f"trial {number} cannot store its state: {failure[9:]}")
         if len(report) > 1 and not (failure and _is_stored(record, report)):
             record = self.ledger.report(number, report)
         if failure:

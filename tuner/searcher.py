@@ -59,8 +59,8 @@ class LedgerSearcher(Searcher):
         return {
             "number": record.number,
             "trial": dict(record.config),
-            "directory": str(self._directory.trial(record.number).resolve()),
-            "teachers": str(self._directory.teachers.resolve()),
+            "directory": self._directory.trial_home(record.number),
+            "teachers": self._directory.teachers_home,
             "workers": self._workers,
             "again": str(record.second_try or ""),
             "alone": record.second_try is not None and record.second_try.alone,

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from ray.tune.error import TuneError
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.driving import check_services, driving
 from tuner.export import write_front
 from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
@@ -23,6 +25,7 @@ from tuner.runner import check_teachers, prepare_teachers, ray_session, run_tria
 from tuner.search import Search
 from tuner.session_facts import facts_now, keep_facts
 from tuner.space_identity import require_same_space
+from tuner.stopping import told_in_a_sentence
 from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
 from tuner.tracking import Pages, Publication, Tracker, default_uri
@@ -74,15 +77,21 @@ class Session:
             ConnectionError: if the tracking server does not answer.
             StudyInterruptedError: if it was stopped before its end.
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
+            StorageFailedError: if a disk or a database refuses what has to be kept.
         """
         check_space(self.study)
+        check_services(self.study, self.directory)
         if not self.directory.config.is_file():
             # what is refused leaves no directory behind
             check_first_trials(narrowed(self.study, choose_students(self.study)))
         check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
-        with self.directory.lock(), self.usage:
+        with (
+            told_in_a_sentence(str(self.directory)),
+            driving(self.directory, self.study, self._console.print),
+            self.usage,
+        ):
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
             require_same_space(self.study, ledger)
@@ -98,6 +107,9 @@ class Session:
                 status = "KILLED" if missing(self.study, ledger.records()) else "FINISHED"
             except KeyboardInterrupt:
                 status, patience = "KILLED", 2.0
+                raise
+            except (OSError, TuneError):
+                patience = 2.0  # MLflow may lie on the disk that is full
                 raise
             finally:
                 if tracker:
@@ -123,7 +135,7 @@ class Session:
         return Search(self.study, ledger, earlier=earlier)
 
     def _write_files(self, ledger: Ledger) -> None:
-        """Write what an earlier driver had no time to write."""
+        """Write what was not written when it was due: killed in between, or refused by the disk."""
         files = TrialFiles(self.directory)
         for record in ledger.records():
             files.update(record)
@@ -144,7 +156,7 @@ class Session:
         progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
-            teachers = prepare_teachers(self.study, self.directory.teachers)
+            teachers = prepare_teachers(self.study, self.directory.teachers_home)
             for name, teacher in teachers.items():
                 self._console.print(
                     f"teacher {name}: clean {teacher.clean_accuracy:.1%}, "
@@ -170,6 +182,7 @@ class Session:
             refresher.stop()
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
+        self._write_files(ledger)
         results = Results(self.study, ledger.records())
         if self._trained:
             keep_facts(self.directory, facts_now(self.usage))

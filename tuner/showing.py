@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trainables.urls import is_url
 from tuner.directory import StudyDirectory
 from tuner.export import front_csv, front_json
 from tuner.gains import gains_table
@@ -12,6 +13,7 @@ from tuner.ledger import read_records
 from tuner.results import Results
 from tuner.tables import front_table, studies_table
 from tuner.terminal import Format
+from tuner.working_copy import copies_in
 
 
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:
@@ -45,22 +47,22 @@ def show_places(directory: StudyDirectory, console: Console) -> None:
     for name, path in there.items():
         console.print(f"{name + ':':<12} {path}", soft_wrap=True, markup=False)
     if not there:
-        console.print(
-            f"write a page on it: tuner report {directory.path}", soft_wrap=True, markup=False
-        )
+        console.print(f"write a page on it: tuner report {directory}", soft_wrap=True, markup=False)
 
 
-def list_studies(root: Path, console: Console) -> None:
+def list_studies(root: str, console: Console) -> None:
     """A line per study in a folder."""
     readable, broken = _sorted_out(studies_in(root))
     if readable:
         console.print(studies_table({path.name: results for path, results in readable.items()}))
     for path, sentence in broken.items():
-        named = sentence if str(path) in sentence else f"{path}: {sentence}"
+        named = sentence if str(path) in sentence else f"{StudyDirectory(path)}: {sentence}"
         console.print(f"not readable: {named}", soft_wrap=True, markup=False)
     if readable:
         first = next(iter(readable))
-        console.print(f"look at one with: tuner front {first}", soft_wrap=True, markup=False)
+        console.print(
+            f"look at one with: tuner front {StudyDirectory(first)}", soft_wrap=True, markup=False
+        )
 
 
 def _sorted_out(studies: Sequence[StudyDirectory]) -> tuple[dict[Path, Results], dict[Path, str]]:
@@ -74,21 +76,27 @@ def _sorted_out(studies: Sequence[StudyDirectory]) -> tuple[dict[Path, Results],
     return readable, broken
 
 
-def list_studies_as_json(root: Path, console: Console) -> None:
+def list_studies_as_json(root: str, console: Console) -> None:
     """The studies in a folder, for programs."""
     readable, broken = _sorted_out(studies_in(root))
     rows = [_study_row(StudyDirectory(path), results) for path, results in readable.items()]
-    unread = [{"directory": str(path), "error": why} for path, why in broken.items()]
+    unread = [
+        {"directory": str(StudyDirectory(path)), "error": why} for path, why in broken.items()
+    ]
     console.print_json(data=[*rows, *unread])
 
 
-def studies_in(root: Path) -> list[StudyDirectory]:
-    """The studies in a folder by the names of their directories.
+def studies_in(root: str) -> list[StudyDirectory]:
+    """The studies in a folder, or at its URL, by the names of their directories.
 
     Raises:
         ValueError: if there is none.
+        ConnectionError: if the URL's store does not answer.
     """
-    found = [StudyDirectory(path.parent) for path in sorted(root.glob("*/study.yaml"))]
+    if is_url(root):
+        found = [StudyDirectory(copy.path) for copy in copies_in(root)]
+    else:
+        found = [StudyDirectory(path.parent) for path in sorted(Path(root).glob("*/study.yaml"))]
     if not found:
         raise ValueError(f"no study in {root}; start one with: tuner run digits")
     return found
@@ -97,7 +105,7 @@ def studies_in(root: Path) -> list[StudyDirectory]:
 def _study_row(directory: StudyDirectory, results: Results) -> dict[str, object]:
     return {
         "study": results.study.name,
-        "directory": str(directory.path),
+        "directory": str(directory),
         "description": results.study.description,
         "trials_asked": results.study.trials,
         "objectives": results.metrics,

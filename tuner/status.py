@@ -102,7 +102,7 @@ def as_json(status: Status) -> dict[str, Any]:
     results, changed = status.results, status.changed
     return {
         "study": results.study.name,
-        "directory": str(status.directory.path),
+        "directory": str(status.directory),
         "state": status.state,
         "driver": status.driver,
         "last_change": changed and datetime.fromtimestamp(changed, UTC).isoformat(),

@@ -96,7 +96,7 @@ def _stopped(status: Status) -> list[str]:
 
 
 def _next(status: Status) -> str:
-    path = status.directory.path
+    path = status.directory
     if status.driver:
         return f"look at its front so far: tuner front {path}"
     if status.state == "finished":

@@ -1,10 +1,14 @@
 """Which study a person means: by its directory, its name, or how the name begins."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from trainables.spelling import unknown
+from trainables.urls import completed, is_url, name_of, parent
 from tuner.directory import StudyDirectory
+from tuner.working_copy import WorkingCopy
 
 RUNS = Path("runs")
 """Where studies live unless their user says otherwise."""
@@ -16,16 +20,19 @@ def find_directory(name: str | Path, root: Path = RUNS) -> StudyDirectory:
     """The study that a person means.
 
     Args:
-        name: a study's directory; else the name of a folder in ``root``, else of a study in one;
-            else the beginning of such a name, if no other begins so.
+        name: a study's directory or URL; else the name of a folder in ``root``, else of a study in
+            one; else the beginning of such a name, if no other begins so.
         root: folder of studies.
 
     Raises:
         ValueError: if no study or several are meant; it names them, or the nearest.
+        ConnectionError: if the store of a URL does not answer.
     """
+    if is_url(name):
+        return _require_study(directory_at(name))
     for place in (StudyDirectory(Path(name)), StudyDirectory(root / name)):
         if place.config.is_file():
-            return place
+            return directory_at(place.path)
     known = known_studies(root)
     if str(name) in known:
         return _only(str(name), known[str(name)])
@@ -35,14 +42,71 @@ def find_directory(name: str | Path, root: Path = RUNS) -> StudyDirectory:
     raise ValueError(_not_there(str(name), known, root))
 
 
-def path_or_study(target: Path) -> Path:
+def directory_at(place: str | Path) -> StudyDirectory:
+    """The directory at a path or a URL, whether a study lives there or not.
+
+    Of a URL, it is this machine's copy, with all that is new there; of one that is being run from
+    here, the driver keeps it so.
+
+    Raises:
+        ValueError: if the URL cannot be used.
+        ConnectionError: if its store does not answer.
+    """
+    url = is_url(place)
+    directory = StudyDirectory(WorkingCopy.at(str(place)).path if url else Path(place))
+    if directory.copy and not directory.is_locked:
+        directory.copy.pull()
+    return directory
+
+
+@contextmanager
+def opened(name: str) -> Iterator[StudyDirectory]:
+    """As :func:`find_directory`, for a verb that writes: at a URL, what it wrote is put there.
+
+    Also if the verb is stopped by an error or Ctrl-C.
+    """
+    directory = find_directory(name)
+    try:
+        yield directory
+    finally:
+        if directory.copy:
+            directory.copy.put()
+
+
+def _require_study(directory: StudyDirectory) -> StudyDirectory:
+    if not directory.config.is_file():
+        above = parent(directory.home).partition("?")[0]
+        raise ValueError(f"{directory} holds no study; list the studies with: tuner ls {above}")
+    return directory
+
+
+def path_at(target: str) -> Path:
+    """A path as it is; the URL of a study or of one of its trials as this machine's copy of it.
+
+    Of a trial's URL, ``<study>/trials/0007``, its checkpoint is brought here.
+
+    Raises:
+        ValueError: if the URL cannot be used.
+        ConnectionError: if its store does not answer.
+    """
+    if not is_url(target):
+        return Path(target)
+    url = completed(target)
+    trial, trials = name_of(url), parent(url)
+    if name_of(trials) != "trials" or not trial.isdigit():
+        return directory_at(target).path
+    return directory_at(parent(trials)).trial_file(int(trial), "checkpoint.pt").parent
+
+
+def path_or_study(target: str) -> Path:
     """A path as it is; what is no path, but could be a study's name, as that study's directory.
 
     Raises:
         ValueError: if it is neither.
     """
-    is_path = target.exists() or len(target.parts) > 1 or target.suffix
-    return target if is_path else find_directory(target).path
+    path = path_at(target)
+    is_path = path.exists() or len(path.parts) > 1 or path.suffix
+    return path if is_path else find_directory(target).path
 
 
 def known_studies(root: Path) -> dict[str, set[Path]]:

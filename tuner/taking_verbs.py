@@ -37,28 +37,28 @@ def export(
 ) -> None:
     """Write the config of one point of the front, or of all, ready for tuner train."""
     from tuner.exporting import export_members, export_pick
-    from tuner.study_names import find_directory
+    from tuner.study_names import opened
 
-    place = find_directory(study)
     if every and pick is not None:
         raise ValueError(f"--all writes every member of the front, got --pick {pick} too; use one")
-    if every:
-        export_members(
+    with opened(study) as place:
+        if every:
+            export_members(
+                place,
+                output,
+                console,
+                form=form.value if form else None,
+                on=on.value if on else None,
+            )
+            return
+        export_pick(
             place,
+            "knee" if pick is None else pick,
             output,
             console,
             form=form.value if form else None,
             on=on.value if on else None,
         )
-        return
-    export_pick(
-        place,
-        "knee" if pick is None else pick,
-        output,
-        console,
-        form=form.value if form else None,
-        on=on.value if on else None,
-    )
 
 
 def train(

@@ -127,7 +127,7 @@ def _students(members: Sequence[TrialRecord], place: StudyDirectory, seeds: int)
     trained = [
         _student(first, seed, place, trial=record)
         for seed, record in sorted(by_seed.items())
-        if (place.trial(record.number) / "checkpoint.pt").is_file()
+        if place.trial_file(record.number, "checkpoint.pt").is_file()
     ][:seeds]
     taken = {student.seed for student in trained}
     begin = int(first.config["seed"])

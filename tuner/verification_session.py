@@ -4,13 +4,15 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
+from tuner.lease import Lease
 from tuner.runner import prepare_teachers, ray_session
 from tuner.showing import results_of
+from tuner.study import StudyConfig
 from tuner.verification import FOLDER, Verification, VerifiedRun
 from tuner.verification_files import write_files
 from tuner.verification_members import Role
@@ -32,8 +34,13 @@ def verify(
     Raises:
         ValueError: if there is nothing to verify, or another process is at it.
     """
+    if directory.copy and address is not None:
+        raise ValueError(
+            f"a study at a URL ({directory}) is verified on this machine, got --address {address}; "
+            "leave it out, or run tuner verify on a machine of the cluster"
+        )
     plan = make_plan(results_of(directory), directory, asked)
-    with locked(directory):
+    with locked(directory), alone_at_url(directory, plan.study):
         before = already(plan)
         announce(plan, before, console)
         outcomes = {**before, **_run_missing(plan, before, directory, console, address=address)}
@@ -83,9 +90,16 @@ def _run_missing(
     console.print(f"starting Ray; {progress.time_left()}")
     with ray_session(resources, address):
         if any(student.trial is None for student in students):
-            prepare_teachers(plan.study, directory.teachers)
+            prepare_teachers(plan.study, directory.teachers_home)
         with progress:
             return run_students(students, plan.request, resources, progress)
+
+
+def alone_at_url(directory: StudyDirectory, study: StudyConfig) -> AbstractContextManager[object]:
+    """Keep verifications on other machines out, too, of a study at a URL."""
+    if directory.copy is None or study.storage is None:
+        return nullcontext()
+    return Lease(study.storage, f"{study.name} (verification)")
 
 
 @contextmanager
@@ -103,7 +117,7 @@ def locked(directory: StudyDirectory) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise ValueError(
-                f"study {directory.path} is being verified by process {file.read() or 'unknown'}; "
+                f"study {directory} is being verified by process {file.read() or 'unknown'}; "
                 "wait for it or stop it first"
             ) from error
         file.truncate(0)

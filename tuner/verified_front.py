@@ -39,7 +39,7 @@ def show_verified_front(directory: StudyDirectory, console: Console) -> None:
     found = _verified(directory)
     show_verification(found, directory, console)
     if stale := stale_sentence(found, results_of(directory)):
-        console.print(f"note: {stale} {directory.path}", markup=False, soft_wrap=True)
+        console.print(f"note: {stale} {directory}", markup=False, soft_wrap=True)
 
 
 def print_verified_front(directory: StudyDirectory, how: Format, console: Console) -> None:
@@ -61,7 +61,7 @@ def _verified(directory: StudyDirectory) -> Verification:
     found = load_verification(directory.path)
     if found is None:
         raise ValueError(
-            f"the test split of study {directory.path} has not been opened; measure its front "
-            f"there with: tuner verify {directory.path}"
+            f"the test split of study {directory} has not been opened; measure its front "
+            f"there with: tuner verify {directory}"
         )
     return found

@@ -42,22 +42,23 @@ def verify(  # noqa: PLR0917 - Typer passes options by position
     from trainables.attack_text import parse_attack
     from tuner.reporting import write_as_it_stands
     from tuner.showing import results_of
-    from tuner.study_names import find_directory
+    from tuner.study_names import opened
     from tuner.verification_plan import Asked
     from tuner.verification_session import verify as verify_study
     from tuner.verified_front import show_verification
 
-    place = find_directory(study)
     asked = Asked(seeds, parse_attack(attack), _radii(epsilon), neighbours, images, gates, seed)
-    try:
-        found = verify_study(place, asked, console, address)
-    except KeyboardInterrupt:
-        console.print(f"stopped; the same command goes on: tuner verify {study}", soft_wrap=True)
-        raise SystemExit(INTERRUPTED) from None
-    show_verification(found, place, console)
-    report = write_as_it_stands(place, results_of(place))
-    _log(found, place, console)
-    console.print(f"report: {report}", soft_wrap=True, markup=False)
+    with opened(study) as place:
+        try:
+            found = verify_study(place, asked, console, address)
+        except KeyboardInterrupt:
+            go_on = f"the same command goes on: tuner verify {study}"
+            console.print(f"stopped; {go_on}", soft_wrap=True)
+            raise SystemExit(INTERRUPTED) from None
+        show_verification(found, place, console)
+        report = write_as_it_stands(place, results_of(place))
+        _log(found, place, console)
+        console.print(f"report: {report}", soft_wrap=True, markup=False)
 
 
 def _radii(text: str | None) -> tuple[float, ...] | None:

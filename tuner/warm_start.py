@@ -28,6 +28,7 @@ from tuner.replicates import merge_replicates
 from tuner.spaces import find_search_space
 from tuner.study import StudyConfig
 from tuner.study_file import load_trial
+from tuner.study_names import path_at
 
 DECIDED = {"student", "teacher", "method", "alignments"}
 """Parts of a config that must be the study's own, whether or not the space names them."""
@@ -58,7 +59,7 @@ def load_earlier(study: StudyConfig) -> Earlier:
     lessons: dict[Any, Lesson] = {}
     first: list[Mapping[str, Any]] = []
     for name in study.warm_start:
-        path = Path(name)
+        path = path_at(name)
         if path.is_dir():
             lessons |= _lessons(study, StudyDirectory(path))
         elif path.is_file():

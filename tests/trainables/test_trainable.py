@@ -6,6 +6,7 @@ import weakref
 import pytest
 import torch
 
+from trainables.attempt import SupersededError
 from trainables.distillation import Distillation
 from trainables.models.checkpoints import read_checkpoint
 from trainables.trainable import DistillationTrainable
@@ -79,11 +80,38 @@ def test_half_a_checkpoint_is_not_loaded_and_the_trial_goes_on_from_the_whole_on
     killed.save_checkpoint("unused")
     whole = tmp_path / "2" / "checkpoint.pt"
     half = whole.read_bytes()[: whole.stat().st_size // 2]
-    whole.with_name(".checkpoint.pt.4711").write_bytes(half)  # of the next one, when it died
+    (folder,) = whole.parent.glob(".checkpoint.pt.*")
+    (folder / "checkpoint.pt").write_bytes(half)  # of the next one, when it died
 
     (last,) = run_to_its_end(DistillationTrainable(config(number=2)))
 
     assert last == undisturbed[-1]
+
+
+def test_a_trial_that_lives_on_elsewhere_leaves_its_second_self_alone(config, tmp_path):
+    cut_off = DistillationTrainable(config())
+    cut_off.step()
+    cut_off.save_checkpoint("unused")
+    run_to_its_end(DistillationTrainable(config()))
+    whole = (tmp_path / "0" / "checkpoint.pt").read_bytes()
+
+    with pytest.raises(SupersededError, match="written by another process by now"):
+        cut_off.step()
+    with pytest.raises(SupersededError):
+        cut_off.save_checkpoint("unused")
+
+    assert (tmp_path / "0" / "checkpoint.pt").read_bytes() == whole
+    assert not (tmp_path / "0" / "error.log").exists()
+
+
+def test_nothing_but_the_files_of_a_trial_is_left_by_a_reused_actor(config, tmp_path):
+    trainable = DistillationTrainable(config())
+    trainable.step()
+    trainable.save_checkpoint("unused")
+
+    trainable.reset_config(config(number=1))
+
+    assert sorted(p.name for p in (tmp_path / "0").iterdir()) == ["checkpoint.pt", "machine.json"]
 
 
 def test_a_finished_trial_that_was_not_reported_is_reported_again(config):

@@ -2,6 +2,7 @@ import io
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from make_records import START, make_record, make_results, make_search, make_study
@@ -19,7 +20,7 @@ NOW = START.timestamp() + 3600
 
 
 def status(results, driver=None):
-    return Status(StudyDirectory("runs/small"), results, driver, NOW)
+    return Status(StudyDirectory(Path("runs/small")), results, driver, NOW)
 
 
 def printed(status):

@@ -7,6 +7,7 @@ from trainables.teachers.preparing import forget_teachers as forget_teachers
 from trainables.teachers.preparing import load_teacher as load_teacher
 from trainables.teachers.preparing import load_teachers as load_teachers
 from trainables.teachers.preparing import prepare_teacher as prepare_teacher
+from trainables.teachers.preparing import teacher_files as teacher_files
 from trainables.teachers.preparing import teacher_path as teacher_path
 from trainables.teachers.sources import network_from_file as network_from_file
 from trainables.teachers.stored import prepared_network as prepared_network

@@ -64,6 +64,16 @@ def teacher_path(config: TrialConfig, directory: Path) -> Path:
     return directory / f"{source.architecture}-{_hash(recipe)}.pt"
 
 
+def teacher_files(config: TrialConfig, directory: Path) -> list[Path]:
+    """Every file that the trial's teacher is stored in: an ensemble's members come before it.
+
+    Raises:
+        ValueError: see :func:`teacher_path`.
+    """
+    members = [teacher_path(member, directory) for member in _members(config)]
+    return list(dict.fromkeys([*members, teacher_path(config, directory)]))
+
+
 def _hash(recipe: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -1,0 +1,84 @@
+import pytest
+
+from trainables.urls import below, completed, is_url, name_of, parent, place_of, without_secrets
+
+
+@pytest.fixture(autouse=True)
+def no_cloud(monkeypatch):
+    names = ("ENDPOINT_URL", "ENDPOINT_URL_S3", "REGION", "DEFAULT_REGION")
+    for name in names:
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+
+
+def test_what_has_a_scheme_is_a_url():
+    assert is_url("s3://bucket/runs/x")
+    assert not is_url("runs/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://host/x", "must begin with one of file://, gs://, s3://, got http://"),
+        ("s3://bucket", "must name a folder below a bucket"),
+        ("s3://bucket/", "must name a folder below a bucket"),
+        ("s3:///x", "must name a folder below a bucket"),
+        ("s3://bucket/a//b", "without empty parts"),
+        ("s3://bucket/a/../b", "without empty parts, . and .."),
+        ("file://host/x", "must name a folder below a bucket"),
+        ("s3://bucket/x?max_attempts=9", "unknown option 'max_attempts'; known: endpoint_override"),
+        ("s3://key:hunter2@bucket/x", "s3://bucket/x must not hold credentials"),
+        ("s3://bucket/x?secret_key=hunter2", "unknown option 'secret_key'"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_in_a_sentence_without_its_secrets(url, sentence):
+    with pytest.raises(ValueError, match="^URL ") as caught:
+        completed(url)
+
+    assert sentence in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_environment_says_where_the_server_is(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://10.0.0.3:9000")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+
+    url = completed("s3://bucket/runs/x/")
+
+    assert url == (
+        "s3://bucket/runs/x?endpoint_override=10.0.0.3:9000&region=eu-north-1&scheme=http"
+    )
+
+
+def test_what_the_url_says_counts_more(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://10.0.0.3:9000")
+    own = "s3://bucket/x?endpoint_override=storage:80&region=here&scheme=https"
+
+    assert completed(own) == own
+
+
+def test_a_server_of_ones_own_needs_no_region():
+    url = completed("s3://bucket/x?endpoint_override=storage:80")
+
+    assert url.endswith("&region=us-east-1")
+
+
+def test_a_completed_url_stays_as_it_is():
+    url = completed("s3://bucket/x?endpoint_override=storage:80")
+
+    assert completed(url) == url
+
+
+@pytest.mark.parametrize("start", ["s3://bucket/runs", "file:///runs"])
+def test_neighbours_keep_the_options(start):
+    url = f"{start}/x?region=here"
+
+    assert below(url, "trials/0001") == f"{start}/x/trials/0001?region=here"
+    assert parent(url) == f"{start}?region=here"
+    assert name_of(url) == "x"
+    assert place_of(url)[1].endswith("runs/x")
+
+
+def test_nothing_secret_is_shown():
+    shown = without_secrets("s3://key:hunter2@bucket/x?access_key=hunter2&region=here")
+
+    assert shown == "s3://bucket/x?region=here"
