@@ -7,16 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SHARING = runpy.run_path(str(ROOT / "benchmarks" / "gpu_sharing.py"))
-ON_DIGITS = [
-    "--device",
-    "cpu",
-    "--data",
-    "digits",
-    "--student",
-    "small_resnet6",
-    "--batch-size",
-    "300",
-]
+ON_DIGITS = ["--device=cpu", "--data=digits", "--student=small_resnet6", "--batch-size=300"]
 
 
 def test_a_process_says_how_fast_it_was_and_what_it_held():
