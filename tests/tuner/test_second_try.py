@@ -237,7 +237,7 @@ def test_a_new_session_does_not_tell_it_again():
 def test_status_and_report_tell_it_in_words():
     study = make_study(trials=1)
     results = Results(study, [tried_again(state=TrialState.complete)])
-    status = Status(StudyDirectory("runs/small"), results, None, 1.77e9)
+    status = Status(StudyDirectory(Path("runs/small")), results, None, 1.77e9)
     console = Console(width=80, record=True, file=io.StringIO())
 
     show_status(status, console)
