@@ -89,6 +89,16 @@ def test_the_last_report_is_not_lost_to_the_epoch_that_failed(opened):
     assert [stored["val/clean_accuracy"] for stored in record.reports] == [0.9, 0.9]
 
 
+def test_who_had_no_room_for_its_first_epoch_has_no_report(opened):
+    search = opened()
+    number = search.ask().number
+
+    record = search.report(number, {"epoch": 0, "cost/seconds": 3.0}, failure=FULL, done=True)
+
+    assert record.reports == ()
+    assert record.second_try == SecondTry(1, 2)
+
+
 def test_the_second_time_it_has_failed(opened):
     search = opened()
     number = after_two_epochs(search).number
