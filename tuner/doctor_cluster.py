@@ -177,7 +177,7 @@ def places(machines: Sequence[Facts], need: Need) -> Finding:
     if not fit:
         return Finding(
             "resources",
-            f"{there}, but nowhere is there the {asked} of a trial",
+            f"{there}, but none has the {asked} of a trial",
             "lower resources.cpus, resources.gpus or resources.workers, or add such a node",
         )
     at_once = min(fit, resources.max_concurrent)

@@ -13,7 +13,7 @@ from tuner.ledger import Ledger
 from tuner.proposer import Proposer
 from tuner.records import Cause, TrialRecord, TrialState
 from tuner.remaining import is_made_good, wanted
-from tuner.second_try import plan
+from tuner.second_try import SecondTry, plan
 from tuner.stopping import StorageFailedError
 from tuner.study import StudyConfig
 from tuner.warm_start import Earlier
@@ -92,10 +92,12 @@ class Search:
             return record  # it ended before its process was stopped
         if failure.startswith("storage:"):
             raise StorageFailedError(f"trial {number} cannot store its state: {failure[9:]}")
+        if second_try := self._second_try(record, failure):
+            return self.ledger.try_again(number, second_try)
         if len(report) > 1 and not (failure and _is_stored(record, report)):
             record = self.ledger.report(number, report)
         if failure:
-            return self._failed(record, failure)
+            return self._end(self.ledger.fail(number, failure))
         if done:
             return self._end(self.ledger.complete(number))
         if not judged(record):
@@ -104,14 +106,11 @@ class Search:
         reason = self._judge.judge(record, record.metrics)
         return self._end(self.ledger.stop(number, reason)) if reason else record
 
-    def _failed(self, record: TrialRecord, failure: str) -> TrialRecord:
-        """End it, unless it ran out of memory for the first time."""
-        if failure.startswith(Cause.out_of_memory) and record.second_try is None:
-            done = max((int(report["epoch"]) for report in record.reports), default=0)
-            second_try = plan(self._study.resources, record.config, done)
-            if second_try is not None:
-                return self.ledger.try_again(record.number, second_try)
-        return self._end(self.ledger.fail(record.number, failure))
+    def _second_try(self, record: TrialRecord, failure: str) -> SecondTry | None:
+        """How it goes on, if it ran out of memory for the first time."""
+        if not failure.startswith(Cause.out_of_memory) or record.second_try is not None:
+            return None
+        return plan(self._study.resources, record.config, len(record.reports))
 
     def fail(self, number: int, reason: str) -> TrialRecord:
         """End a trial that cannot report any more, unless it has ended; see ``Ledger.fail``."""

@@ -89,6 +89,16 @@ def test_the_last_report_is_not_lost_to_the_epoch_that_failed(opened):
     assert [stored["val/clean_accuracy"] for stored in record.reports] == [0.9, 0.9]
 
 
+def test_who_had_no_room_for_its_first_epoch_has_no_report(opened):
+    search = opened()
+    number = search.ask().number
+
+    record = search.report(number, {"epoch": 0, "cost/seconds": 3.0}, failure=FULL, done=True)
+
+    assert record.reports == ()
+    assert record.second_try == SecondTry(1, 2)
+
+
 def test_the_second_time_it_has_failed(opened):
     search = opened()
     number = after_two_epochs(search).number
@@ -237,7 +247,7 @@ def test_a_new_session_does_not_tell_it_again():
 def test_status_and_report_tell_it_in_words():
     study = make_study(trials=1)
     results = Results(study, [tried_again(state=TrialState.complete)])
-    status = Status(StudyDirectory("runs/small"), results, None, 1.77e9)
+    status = Status(StudyDirectory(Path("runs/small")), results, None, 1.77e9)
     console = Console(width=80, record=True, file=io.StringIO())
 
     show_status(status, console)
