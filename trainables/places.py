@@ -43,34 +43,41 @@ class TrialPlace:
         """Whether what is written has to be sent."""
         return self._remote is not None
 
-    def fetch(self, name: str, patience: float = PATIENCE) -> bool:
+    def fetch(self, name: str, *, soon: bool = False) -> bool:
         """Whether a file is there; brought here first, from a URL.
 
+        Args:
+            name: of the file.
+            soon: whether seconds are all that it may take.
+
         Raises:
-            StoreError: if the store does not answer for ``patience`` seconds.
+            StoreError: if the store does not answer for two minutes, or seconds.
         """
         remote, path = self._remote, self.folder / name
         if remote is None:
             return path.is_file()
-        return patiently(lambda: remote.fetch(name, path), patience)
+        return patiently(lambda: remote.fetch(name, path), SHORT_PATIENCE if soon else PATIENCE)
 
-    def send(self, name: str, patience: float = PATIENCE) -> None:
+    def send(self, name: str) -> None:
         """See that a file of the folder is where it belongs.
 
         Raises:
-            StoreError: if the store does not answer for ``patience`` seconds.
+            StoreError: if the store does not answer for two minutes.
         """
-        if (remote := self._remote) is not None:
-            patiently(lambda: remote.send(self.folder / name, name), patience)
+        self._send(name, PATIENCE)
 
     def try_to_send(self, name: str) -> bool:
         """As ``send``, for what may be sent later: whether it was, within seconds."""
         try:
-            self.send(name, SHORT_PATIENCE)
+            self._send(name, SHORT_PATIENCE)
         except StoreError as error:
             logger.warning("%s is sent later: %s", name, error)
             return False
         return True
+
+    def _send(self, name: str, patience: float) -> None:
+        if (remote := self._remote) is not None:
+            patiently(lambda: remote.send(self.folder / name, name), patience)
 
 
 def fetch_teachers(config: TrialConfig, place: str) -> Path:

@@ -65,7 +65,7 @@ def test_the_last_weights_are_there_before_the_last_epoch_is_reported(config, tm
 
     assert last["done"]
     assert checkpoint(config, tmp_path)["epoch"] == 3
-    assert {"checkpoint.pt", "machine.json"} == set(UrlFolder(config["directory"]).files())
+    assert {"checkpoint.pt", "machine.json", "turn"} == set(UrlFolder(config["directory"]).files())
 
 
 def test_a_trial_goes_on_elsewhere_to_the_same_numbers(config, another_machine):
