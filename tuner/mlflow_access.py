@@ -61,8 +61,10 @@ def access_to(uri: str, host: str) -> Iterator[Access]:
         host: the address to listen at.
 
     Raises:
-        ValueError: if other machines would get in without a password.
+        ValueError: if other machines would get in without a password, or it is no address for us.
     """
+    if ":" in host:
+        raise ValueError(f"--host must be an IPv4 address or a name, got {host}")
     names = _names(host)
     environment = {HOSTS: ",".join(each for name in names for each in (name, f"{name}:*"))}
     environment[ORIGINS] = ",".join(f"http://{name}" for name in names)

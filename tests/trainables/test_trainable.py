@@ -174,6 +174,18 @@ def test_an_error_is_a_result_with_its_reason_and_a_log(config, tmp_path):
     assert only["report"] == {"epoch": 0}
 
 
+def test_an_error_with_a_secret_in_it_is_kept_without(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted/secret+1")
+    broken = config() | {"trial": {"epochs": "s3://KEY:word@bucket planted/secret+1"}}
+
+    (only,) = run_to_its_end(DistillationTrainable(broken))
+
+    log = (tmp_path / "0" / "error.log").read_text()
+    assert "s3://KEY:***@bucket ***" in log
+    assert "planted/secret" not in log + only["failure"]
+    assert "word@" not in log + only["failure"]
+
+
 def weights_of(trainable):
     """Weak references to everything large that a trial made: weights, gradients, momenta."""
     run = trainable._distillation

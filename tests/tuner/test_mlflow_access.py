@@ -82,8 +82,16 @@ def test_the_verb_says_so_in_one_sentence(tmp_path):
 def test_without_what_the_login_needs_it_says_what_to_install(login, monkeypatch):
     monkeypatch.setattr(mlflow_access, "find_spec", lambda name: None if name == "flask_wtf" else 1)
 
-    with pytest.raises(ValueError, match=r"pip install 'mlflow\[auth\]'"), access_to(login, "::"):
+    with (
+        pytest.raises(ValueError, match=r"pip install 'mlflow\[auth\]'"),
+        access_to(login, "192.0.2.2"),
+    ):
         pass
+
+
+def test_an_address_of_ipv6_is_refused(store):
+    with pytest.raises(ValueError, match="must be an IPv4 address or a name, got ::1"):
+        serve(store, host="::1").__enter__()
 
 
 def test_on_this_machine_only_its_own_names_are_answered(store):

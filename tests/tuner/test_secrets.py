@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
+import traceback
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
 from typer.testing import CliRunner
-from written_study import STUDY
+from written_study import STUDY, write_study
 
 import tuner
 from tuner.cli import app
@@ -130,6 +135,7 @@ def test_the_reference_and_not_the_secret_is_what_a_study_keeps(tmp_path, monkey
     assert SECRET not in study.model_dump_json()
 
 
+@pytest.mark.slow
 def test_a_token_in_the_remote_of_a_checkout_stays_out_of_mlflows_tags(tmp_path):
     remote = "https://me:planted-token@example.org/x.git"
     script = tmp_path / "program.py"
@@ -152,3 +158,77 @@ def test_a_token_in_the_remote_of_a_checkout_stays_out_of_mlflows_tags(tmp_path)
 
     assert "example.org/x.git" in done.stdout
     assert "planted-token" not in done.stdout
+
+
+CLOSED = "127.0.0.1:1"
+"""Nothing listens there."""
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    """Secrets in the environment, as they are and as HTTP sends them."""
+    for name in ("PLANTED", "PGPASSWORD", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
+        monkeypatch.setenv(name, SECRET)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    return SECRET, quote(SECRET, safe=""), b64encode(f"me:{SECRET}".encode()).decode()
+
+
+def everything_said(result):
+    """What a verb printed, and the chain of its errors with all that a traceback would show."""
+    return result.output + "".join(traceback.format_exception(*result.exc_info))
+
+
+@pytest.mark.parametrize("verb", ["front", "report", "status", "sync", "export", "resume", "ls"])
+def test_a_database_that_is_down_brings_no_password_to_light(tmp_path, planted, verb):
+    folder = write_study(tmp_path)
+    study = yaml.safe_load((folder / "study.yaml").read_text())
+    study["storage"] = f"postgresql://me:${{PLANTED}}@{CLOSED}/db?connect_timeout=3"
+    (folder / "study.yaml").write_text(yaml.safe_dump(study))
+
+    result = CliRunner().invoke(app, [verb, str(folder if verb != "ls" else tmp_path)])
+
+    assert CLOSED.partition(":")[0] in result.output
+    assert not [form for form in planted if form in everything_said(result)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+@pytest.mark.parametrize("place", [f"http://{CLOSED}", f"postgresql://me:${{PLANTED}}@{CLOSED}/db"])
+def test_an_mlflow_that_is_down_brings_no_password_to_light(tmp_path, planted, place, debug):
+    folder = write_study(tmp_path)
+
+    result = CliRunner().invoke(app, [*debug, "sync", str(folder), "--tracking-uri", place])
+
+    assert result.exit_code != 0
+    assert "MLflow does not answer" in everything_said(result)
+    assert not [form for form in planted if form in everything_said(result)]
+
+
+def test_an_mlflow_that_refuses_the_password_does_not_repeat_it(tmp_path, planted):
+    class Refuses(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_error(401, explain=f"no: {self.headers['Authorization']}")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        result = CliRunner().invoke(
+            app, ["sync", str(write_study(tmp_path)), "--tracking-uri", place]
+        )
+        server.shutdown()
+
+    assert result.exit_code == 2
+    assert "MLflow does not answer" in result.output
+    assert not [form for form in planted if form in result.output]
+
+
+def test_a_url_that_is_none_does_not_repeat_its_password(tmp_path, planted):
+    study = StudyConfig.model_validate({**STUDY, "storage": "postgresql://me:${PLANTED}@h:x/db"})
+
+    with pytest.raises((ConnectionError, ValueError)) as raised:
+        open_storage(study, tmp_path)
+
+    assert not [form for form in planted if form in str(raised.value)]
