@@ -81,14 +81,16 @@ def test_removing_is_for_what_is_there_and_for_what_is_not(folder, source):
     assert folder.files() == {}
 
 
-def test_a_bucket_that_is_missing_is_refused_at_once(s3):
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_is_missing_is_refused_at_once():
     folder = UrlFolder(completed("s3://nobody-has-made-it/runs/x"))
 
     with pytest.raises(StoreRefusedError, match="the bucket does not exist; make it, or correct"):
         folder.files()
 
 
-def test_a_server_that_is_away_is_one_sentence(s3, source):
+@pytest.mark.usefixtures("s3")
+def test_a_server_that_is_away_is_one_sentence(source):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]

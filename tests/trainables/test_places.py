@@ -96,7 +96,7 @@ def test_why_a_trial_failed_lies_at_the_url(config, tmp_path):
 
 
 @pytest.fixture
-def frail(monkeypatch, trial, config):
+def frail(monkeypatch, config):
     """The trial's config at a server of its own, and the server."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

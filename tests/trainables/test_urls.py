@@ -31,7 +31,7 @@ def test_what_has_a_scheme_is_a_url():
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_in_a_sentence_without_its_secrets(url, sentence):
-    with pytest.raises(ValueError, match="^URL ") as caught:
+    with pytest.raises(ValueError, match=r"^URL ") as caught:
         completed(url)
 
     assert sentence in str(caught.value)
