@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints browser claims bench-search bench-scale bench-speed bench-tracking docs crashes
+.PHONY: help setup demo test unit style check format clean constraints audit browser claims bench-search bench-scale bench-speed bench-tracking docs crashes
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,9 @@ browser:  ## In CI, install the browser that the page tests drive; elsewhere the
 constraints: setup  ## Write constraints.txt anew from what is installed.
 	@{ echo "# Exact versions that the tests passed with; written by \`make constraints\`."; \
 		$(BIN)/python -m pip freeze --exclude-editable | grep -vE '^(pip|setuptools)==| @ '; } > constraints.txt
+
+audit: setup  ## Look all pinned versions up in PyPI's list of known vulnerabilities; needs pypi.org.
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean:  ## Remove the virtual environment and caches; runs/ stays.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -72,10 +72,14 @@ def check_batch_shares(config: TrialConfig, ranks: Ranks) -> None:
     Raises:
         ValueError: if it does not.
     """
-    size, count = config.data.batch_size, ranks.count
+    size, parts = config.data.batch_size, 1
+    if config.accumulation is not None:
+        parts = config.accumulation.micro_batches
+    count = ranks.count * parts
     if size % count:
         nearest = f"{size - size % count} or {size + -size % count}"
+        each = f"{ranks.count} workers" + (f" x {parts} micro-batches" if parts > 1 else "")
         raise ValueError(
             "every worker has an equal part of a batch, so data.batch_size must be a multiple of "
-            f"{count} workers, got {size}; make it {nearest if size > count else count}"
+            f"{each}, got {size}; make it {nearest if size > count else count}"
         )

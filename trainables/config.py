@@ -9,8 +9,15 @@ from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from trainables.accumulation import AccumulationConfig
 from trainables.alignments import Alignments
 from trainables.attacks import AttackConfig
 from trainables.conventions import for_another_method, with_conventions
@@ -107,6 +114,9 @@ class TrialConfig(Frozen):
     early_stopping: EarlyStoppingConfig | None = Field(
         None, description="keep the best epoch by validation robust accuracy instead of the last"
     )
+    accumulation: AccumulationConfig | None = Field(
+        None, description="batches in parts, for a device that cannot hold one whole"
+    )
     epochs: int = Field(200, ge=1, description="passes over the training images")
     seed: int = Field(0, ge=0, description="of weights, order, augmentation and attack")
     validation: ValidationConfig = ValidationConfig()
@@ -119,6 +129,24 @@ class TrialConfig(Frozen):
     @classmethod
     def _follow_conventions(cls, values: Any) -> Any:
         return with_conventions(values, DEFAULT_METHOD) if isinstance(values, Mapping) else values
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without accumulation where there is none: as all that was written before it existed."""
+        content: dict[str, Any] = handler(self)
+        if self.accumulation is None:
+            content.pop("accumulation", None)
+        return content
+
+    @model_validator(mode="after")
+    def _batches_can_be_cut(self) -> Self:
+        parts = self.accumulation.micro_batches if self.accumulation else 1
+        if self.data.batch_size % parts:
+            raise ValueError(
+                f"accumulation.micro_batches must divide data.batch_size "
+                f"({self.data.batch_size}), got {parts}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _teachers_are_there(self) -> Self:
@@ -192,6 +220,16 @@ class TrialConfig(Frozen):
         factor = min(1.0, epoch / warmup_epochs) if warmup_epochs else 1.0
         return ThreatModel(norm=self.threat.norm, epsilon=factor * self.threat.epsilon)
 
+    def micro_batches_in(self, epoch: int) -> int:
+        """Parts in which a batch is trained in an epoch, counted from 1."""
+        begun = self.accumulation is not None and epoch >= self.accumulation.from_epoch
+        return self.accumulation.micro_batches if self.accumulation and begun else 1
+
+    def validation_in(self, epoch: int) -> ValidationConfig:
+        """How an epoch is measured: where a batch is trained in parts, in parts as small."""
+        size = max(1, self.validation.batch_size // self.micro_batches_in(epoch))
+        return self.validation.model_copy(update={"batch_size": size})
+
     def teacher_trial(self) -> "TrialConfig":
         """The training run that makes this trial's teacher.
 
@@ -224,9 +262,12 @@ class TrialConfig(Frozen):
 
 
 def identity(trial: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a trial's numbers, of its dump: all but how images get to the device."""
+    """What decides which run this is, of its dump: all but how images get to the device.
+
+    Nor does a run become another one when it goes on with batches in parts.
+    """
     data = {key: value for key, value in trial["data"].items() if key != "loading"}
-    return {**trial, "data": data}
+    return {**{key: value for key, value in trial.items() if key != "accumulation"}, "data": data}
 
 
 def override(base: TrialConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
+from trainables.accumulation import shared_momentum
 from trainables.alignments import Pair
 from trainables.allocator import keep_freed_memory
 from trainables.checking import check_ranks
@@ -23,8 +24,8 @@ from trainables.models import (
     require_double_backward,
 )
 from trainables.models.synchronized import synchronized_batch_norm
+from trainables.networks import as_teacher, build_student
 from trainables.networks import build_network as build_network
-from trainables.networks import build_student
 from trainables.optimizer import create_optimizer, learning_rate_factor
 from trainables.ranks import ALONE, Ranks
 from trainables.student_costs import student_costs
@@ -55,7 +56,7 @@ class Distillation:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.data = load_data(config.data, self.device)
-        self.teacher, self.clean_teacher = _frozen(teacher), _frozen(clean_teacher)
+        self.teacher, self.clean_teacher = as_teacher(teacher), as_teacher(clean_teacher)
         self.epoch = 0
         self.best = BestEpoch(keep_weights=config.early_stopping is not None)
         self.student = build_student(config)
@@ -150,6 +151,11 @@ class Distillation:
         return waited or self.epoch >= self.config.epochs
 
     @property
+    def machine(self) -> dict[str, str | int | bool]:
+        """What the run is computed with."""
+        return machine(self.hardware)
+
+    @property
     def measured(self) -> Network:
         """The student that is validated and exported: the average where there is one."""
         return self.student if self.average is None else self.average.network
@@ -166,8 +172,12 @@ class Distillation:
         generator = torch.Generator(self.device).manual_seed(seed)
         self._prepare_step()
         networks = Networks(self.student, self.teacher, self.clean_teacher)
-        numbers = compute_type(self.hardware)
-        with computing_in(numbers, *networks), synchronized_batch_norm(self.ranks):
+        momentum = shared_momentum(self.student, self.step.micro_batches)
+        with (
+            momentum,
+            computing_in(compute_type(self.hardware), *networks),
+            synchronized_batch_norm(self.ranks),
+        ):
             totals = train_epoch(
                 batches(self.data.train, self.config.data, generator, self.ranks),
                 self.step,
@@ -191,6 +201,7 @@ class Distillation:
         self.step.perturbation = awp.strength if awp is not None and done >= awp.start else 0.0
         self.step.progress = (self.epoch + 1) / self.config.epochs
         self.step.threat = self.config.threat_in(self.epoch + 1)
+        self.step.micro_batches = self.config.micro_batches_in(self.epoch + 1)
 
     def _average_epoch(self, average: WeightAverage) -> None:
         average.after_epoch(self.student, self.epoch)
@@ -222,24 +233,18 @@ class Distillation:
         return self.ranks.agreed(report)  # latency is measured
 
     def _validate(self, network: Network) -> Metrics:
-        config, split = self.config, self.data.validation
-        if not self.finished:
-            split = split[: config.validation.images]
-        metrics = validate(
-            network,
-            split,
-            config.threat,
-            config.validation,
-            finished=self.finished,
-            ranks=self.ranks,
-        )
-        if config.diagnostics.due(finished=self.finished):
+        config, split, finished = self.config, self.data.validation, self.finished
+        how = config.validation_in(self.epoch)
+        if not finished:
+            split = split[: how.images]
+        metrics = validate(network, split, config.threat, how, finished=finished, ranks=self.ranks)
+        if config.diagnostics.due(finished=finished):
             metrics |= diagnose(
                 network,
                 self.teacher,
                 split,
                 threat=config.threat,
-                attack=config.validation.attack,
+                attack=how.attack,
                 config=config.diagnostics,
                 seed=VALIDATION_SEED,
             )
@@ -258,7 +263,7 @@ class Distillation:
         """
         live = {
             "config": self.config.model_dump(mode="json"),
-            "machine": machine(self.hardware),
+            "machine": self.machine,
             "epoch": self.epoch,
             "student": self.student.state_dict(),
             "modules": self.modules.state_dict(),
@@ -292,7 +297,3 @@ class Distillation:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
-
-
-def _frozen(network: Network | None) -> Network | None:
-    return None if network is None else network.eval().requires_grad_(False)

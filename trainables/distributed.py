@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from trainables.checking import check_batch_shares, check_ranks, check_trial
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
 from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.own_ray import closed_to_others
 from trainables.ranks import Ranks
 from trainables.teachers import check_pair, load_teachers
 
@@ -224,14 +225,15 @@ def _ray(scaling: ScalingConfig, address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # paths in a config are the user's
     own, needed = address is None, scaling.total_resources
-    ray.init(
-        address=address or "local",
-        num_cpus=max(os.cpu_count() or 1, round(needed["CPU"])) if own else None,
-        object_store_memory=256 * 2**20 if own else None,  # what is said is a few numbers
-        include_dashboard=False if own else None,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    with closed_to_others(ray) if own else nullcontext():
+        ray.init(
+            address=address or "local",
+            num_cpus=max(os.cpu_count() or 1, round(needed["CPU"])) if own else None,
+            object_store_memory=256 * 2**20 if own else None,  # what is said is a few numbers
+            include_dashboard=False if own else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     try:
         present = ray.cluster_resources()  # type: ignore[no-untyped-call]
         for kind, amount in needed.items():

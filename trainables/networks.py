@@ -71,3 +71,8 @@ def build_student(config: TrialConfig) -> Network:
     if student.checkpoint is not None:
         load_weights(network, student.checkpoint.expanduser(), student.architecture)
     return network
+
+
+def as_teacher(network: Network | None) -> Network | None:
+    """The same network in eval mode, never to be trained."""
+    return None if network is None else network.eval().requires_grad_(False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
-from trainables.urls import below, name_of, options_of, parent, place_of, without_secrets
+from trainables.urls import below, name_of, options_of, parent, place_of, shown
 
 CHUNK = 8 * 2**20
 """Bytes that are copied at a time."""
@@ -173,8 +173,8 @@ class UrlFolder:
         except (FileNotFoundError, StoreError):
             raise
         except OSError as error:
-            shown = without_secrets(self.url).partition("?")[0]
-            raise _in_words(shown, str(error)) from error
+            place = shown(self.url).partition("?")[0]
+            raise _in_words(place, str(error)) from error
 
 
 def _in_words(url: str, error: str) -> StoreError:

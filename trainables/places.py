@@ -43,37 +43,34 @@ class TrialPlace:
         """Whether what is written has to be sent."""
         return self._remote is not None
 
-    def fetch(self, name: str) -> bool:
+    def fetch(self, name: str, patience: float = PATIENCE) -> bool:
         """Whether a file is there; brought here first, from a URL.
 
         Raises:
-            StoreError: if the store does not answer for two minutes.
+            StoreError: if the store does not answer for ``patience`` seconds.
         """
         remote, path = self._remote, self.folder / name
         if remote is None:
             return path.is_file()
-        return patiently(lambda: remote.fetch(name, path), PATIENCE)
+        return patiently(lambda: remote.fetch(name, path), patience)
 
-    def send(self, name: str) -> None:
+    def send(self, name: str, patience: float = PATIENCE) -> None:
         """See that a file of the folder is where it belongs.
 
         Raises:
-            StoreError: if the store does not answer for two minutes.
+            StoreError: if the store does not answer for ``patience`` seconds.
         """
-        self._send(name, PATIENCE)
+        if (remote := self._remote) is not None:
+            patiently(lambda: remote.send(self.folder / name, name), patience)
 
     def try_to_send(self, name: str) -> bool:
         """As ``send``, for what may be sent later: whether it was, within seconds."""
         try:
-            self._send(name, SHORT_PATIENCE)
+            self.send(name, SHORT_PATIENCE)
         except StoreError as error:
             logger.warning("%s is sent later: %s", name, error)
             return False
         return True
-
-    def _send(self, name: str, patience: float) -> None:
-        if (remote := self._remote) is not None:
-            patiently(lambda: remote.send(self.folder / name, name), patience)
 
 
 def fetch_teachers(config: TrialConfig, place: str) -> Path:

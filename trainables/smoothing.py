@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import Field
-from scipy.stats import beta, norm
 from torch import Tensor
 
 from trainables.data import Split
@@ -92,7 +91,7 @@ def _certify_image(
     lower = lower_bound(votes, config.samples, config.failure)
     if lower <= 0.5:
         return ABSTAINED, 0.0
-    return chosen, config.sigma * float(norm.ppf(lower))
+    return chosen, config.sigma * normal_quantile(lower)
 
 
 def _votes(
@@ -116,8 +115,17 @@ def _votes(
     return total
 
 
+def normal_quantile(share: float) -> float:
+    """Phi^-1: what ``share`` of the standard normal distribution lies below."""
+    from scipy.stats import norm  # heavy: not to look at a study
+
+    return float(norm.ppf(share))
+
+
 def lower_bound(successes: int, trials: int, failure: float) -> float:
     """One-sided Clopper-Pearson lower bound on a probability, with confidence 1 - ``failure``."""
     if successes == 0:
         return 0.0
+    from scipy.stats import beta  # heavy: not to look at a study
+
     return float(beta.ppf(failure, successes, trials - successes + 1))

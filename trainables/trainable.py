@@ -9,71 +9,90 @@ from typing import Any
 
 import torch
 from ray import tune
+from ray.exceptions import RayActorError
+from ray.train._internal.session import _TrainingResult
 
+from trainables.allocator import hand_back_freed_memory
+from trainables.attempt import SupersededError
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.hardware import machine
-from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.models.checkpoints import read_checkpoint
 from trainables.object_store import StoreError
-from trainables.places import TrialPlace, fetch_teachers
-from trainables.teachers import load_teachers
+from trainables.places import fetch_teachers
+from trainables.redaction import without_secrets
+from trainables.teachers import forget_teachers, load_teachers
+from trainables.trial_store import StateNotStoredError, TrialStore
+from trainables.worker_group import WorkerGroup
+
+FOR_RAY = (RayActorError, SupersededError, StoreError)
+"""What says nothing about the training: Ray goes on with the trial in another process."""
 
 
 class DistillationTrainable(tune.Trainable):
     """One trial: ``step`` is one epoch, then the accuracies on the validation split.
 
-    Its config holds ``trial`` (a ``TrialConfig`` as JSON), ``directory`` (the trial's own) and
-    ``teachers`` (where prepared teachers lie). State is kept in ``directory/checkpoint.pt``, always
-    whole, so that any process that is given the same config continues where the last one stopped.
-    Both places may be URLs.
+    Its config holds ``trial`` (a ``TrialConfig`` as JSON), ``directory`` (the trial's own),
+    ``teachers`` (where prepared teachers lie) and, if there are more than one, ``workers``. State
+    is kept in ``directory/checkpoint.pt``, always whole, so that any process that is given the same
+    config continues where the last one stopped. From then on the last one cannot write there: it
+    may live on, on a node that is cut off. Both places may be URLs.
 
     Errors of the training itself are results with a ``failure``: Ray would try them again, to the
-    same end. An object store that does not answer is not one of them.
+    same end. A state that cannot be stored is one that begins with ``storage:``; it says nothing
+    about the trial. A worker that died is Ray's to make good, as the death of this process would
+    be.
     """
+
+    _group: WorkerGroup | None = None
+    _store: TrialStore | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the run, and continue it if it has a checkpoint."""
         self._counted = time.monotonic()
-        self._place = TrialPlace(config["directory"])
-        self._directory = self._place.folder
-        self._unsent = False
-        self._failure = ""
-        self._distillation: Distillation | None = None
+        self._store = TrialStore(config["directory"])
+        self._failure, self._unsaved = "", False
+        self._distillation: Distillation | WorkerGroup | None = None
         try:
-            self._distillation = self._build(config)
-        except StoreError:
-            raise  # Ray tries again
+            self._distillation = self._build(config, self._store)
+        except FOR_RAY:
+            raise
         except Exception as error:
-            self._failure = self._explain(error)
+            self._failure = self._explain(error, self._store)
 
-    def _build(self, config: dict[str, Any]) -> Distillation:
+    def _build(self, config: dict[str, Any], store: TrialStore) -> Distillation | WorkerGroup:
         trial = TrialConfig.model_validate(config["trial"])
-        teachers = fetch_teachers(trial, config["teachers"])
-        distillation = Distillation.build(trial, *load_teachers(trial, teachers))
-        if self._place.fetch(self._checkpoint.name):
-            distillation.load_state_dict(read_checkpoint(self._checkpoint))
-        self._directory.mkdir(parents=True, exist_ok=True)
-        computed_with = json.dumps(machine(distillation.hardware), indent=1)
-        (self._directory / "machine.json").write_text(computed_with)
-        self._place.try_to_send("machine.json")
+        distillation = self._begun(trial, config["teachers"], config.get("workers", 1))
+        if (state := store.take_up()) is not None:
+            distillation.load_state_dict(state)
+        store.note("machine.json", json.dumps(distillation.machine, indent=1))
         return distillation
+
+    def _begun(self, trial: TrialConfig, teachers: str, workers: int) -> Distillation | WorkerGroup:
+        if workers == 1:
+            folder = fetch_teachers(trial, teachers)
+            return Distillation.build(trial, *load_teachers(trial, folder))
+        if self._group is None or not self._group.alive:
+            self._group = WorkerGroup(workers)
+        return self._group.build(trial, teachers)
 
     def step(self) -> dict[str, Any]:
         """One epoch: ``report`` holds its metrics, ``failure`` why the trial cannot go on.
 
         ``cost/seconds`` is wall time: of the epoch, its validation, and what came before the first.
         """
+        assert self._store is not None, "Ray calls setup first"
         report: dict[str, float] = {}
-        if self._unsent:  # Ray asks for more: what was reported before is in the ledger
-            self._send_reported()
         try:
-            report = self._epoch()
-        except StoreError:
-            raise  # Ray tries again, from the last checkpoint
+            self._save_reported(self._store)
+            report = self._epoch(self._store)
+        except FOR_RAY:
+            raise
         except Exception as error:
-            self._failure = self._failure or self._explain(error)
+            self._failure = self._failure or self._explain(error, self._store)
         epoch = self._distillation.epoch if self._distillation else 0
         finished = self._distillation is None or self._distillation.finished
+        if self._failure:
+            self._let_go()
         return {
             "report": {"epoch": epoch, **report, "cost/seconds": self._seconds()},
             "failure": self._failure,
@@ -85,10 +104,11 @@ class DistillationTrainable(tune.Trainable):
         before, self._counted = self._counted, time.monotonic()
         return round(self._counted - before, 3)
 
-    def _epoch(self) -> dict[str, float]:
+    def _epoch(self, store: TrialStore) -> dict[str, float]:
         distillation = self._distillation
-        if distillation is None:
+        if distillation is None or self._failure:
             return {}
+        store.require()  # no epoch is trained in vain
         metrics = {} if distillation.finished else distillation.train_epoch()
         metrics |= distillation.validate()
         bad = sorted(name for name, value in metrics.items() if not math.isfinite(value))
@@ -96,38 +116,48 @@ class DistillationTrainable(tune.Trainable):
             value, epoch = metrics[bad[0]], distillation.epoch
             self._failure = f"diverged: {bad[0]} was {value} in epoch {epoch}"
         elif distillation.finished:  # before it is reported: a complete trial has its last weights
-            save_atomically(distillation.state_dict(), self._checkpoint)
-            self._place.send(self._checkpoint.name)
+            self._keep(distillation, store)
         else:
-            self._unsent = self._place.is_remote
+            self._unsaved = store.is_remote
         return {name: value for name, value in metrics.items() if name not in bad}
 
-    def _send_reported(self) -> None:
-        """Keep the last epoch at a URL, where Ray does not ask for it; else, after the next one."""
-        if self._distillation is not None and not self._failure:
-            save_atomically(self._distillation.state_dict(), self._checkpoint)
-            self._place.try_to_send(self._checkpoint.name)
+    def _save_reported(self, store: TrialStore) -> None:
+        """Keep the last epoch at a URL, where Ray does not ask for it: by now the ledger has it."""
+        if self._unsaved and self._distillation is not None and not self._failure:
+            self._unsaved = False
+            try:
+                store.try_to_save(self._distillation.state_dict())
+            except StateNotStoredError as error:
+                self._failure = f"storage: {error}"
 
-    def _explain(self, error: Exception) -> str:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / "error.log").write_text(traceback.format_exc())
-        self._place.try_to_send("error.log")
-        kind = (
-            "out of memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "raised"
-        )
-        first_line = str(error).partition("\n")[0]
+    def _keep(self, distillation: Distillation | WorkerGroup, store: TrialStore) -> None:
+        try:
+            store.save(distillation.state_dict())
+        except StateNotStoredError as error:
+            self._failure = f"storage: {error}"
+
+    def _explain(self, error: Exception, store: TrialStore) -> str:
+        store.note("error.log", without_secrets(traceback.format_exc()))
+        out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if out_of_memory:
+            forget_teachers()  # of earlier trials; this one's are read again
+        kind = "out of memory" if out_of_memory else "raised"
+        first_line = without_secrets(str(error)).partition("\n")[0]
         return f"{kind}: {type(error).__name__}: {first_line} (see error.log)"
-
-    @property
-    def _checkpoint(self) -> Path:
-        return self._directory / "checkpoint.pt"
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Write the whole state to the trial's directory, atomically; Ray keeps its path."""
-        if self._distillation is None or self._failure:
+        if self._distillation is None or self._store is None or self._failure:
             return {"path": ""}
-        save_atomically(self._distillation.state_dict(), self._checkpoint)
-        return {"path": str(self._checkpoint)}
+        self._keep(self._distillation, self._store)
+        return {"path": "" if self._failure else str(self._store.checkpoint)}
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """``save_checkpoint``, then Ray's own note of it; that one is never needed, so may fail."""
+        try:
+            return super().save(checkpoint_dir)  # type: ignore[no-untyped-call, unused-ignore]
+        except OSError:
+            return _TrainingResult(checkpoint=None, metrics={})
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Continue from a path that ``save_checkpoint`` returned."""
@@ -135,6 +165,23 @@ class DistillationTrainable(tune.Trainable):
             self._distillation.load_state_dict(read_checkpoint(Path(checkpoint["path"])))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Serve another trial; imports, data and teachers on the device stay."""
+        """Serve another trial; imports, data and teachers stay, the memory of the old one goes."""
+        self._let_go()
+        self._leave()
         self.setup(new_config)
         return True
+
+    def _let_go(self) -> None:
+        """Free what the trial holds: its student, optimiser, best weights, and caches of them."""
+        self._distillation = None
+        hand_back_freed_memory()
+
+    def _leave(self) -> None:
+        if self._store is not None:
+            self._store.leave()
+
+    def cleanup(self) -> None:
+        """End the workers of a trial over several of them, and the turn at it."""
+        self._leave()
+        if self._group is not None:
+            self._group.close()

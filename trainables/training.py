@@ -1,14 +1,15 @@
 """The hot loop."""
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from trainables.accumulation import mean_state, parts
 from trainables.alignments import Alignment
-from trainables.attacks import AttackConfig, attack
+from trainables.attacks import AttackConfig, attack_from, starting_point
 from trainables.methods import Batch, Method, View
 from trainables.models import Network, frozen, module_mode
 from trainables.models.taps import in_order
@@ -39,6 +40,7 @@ class Step:
         perturbation: length of the weight perturbation (AWP) in this epoch; 0 for none.
         state: the method's scalars, carried from step to step.
         ranks: the processes over which every batch is spread.
+        micro_batches: parts in which this process takes its images, one after the other.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class Step:
         perturbation: float = 0.0,
         state: MutableMapping[str, Tensor] | None = None,
         ranks: Ranks = ALONE,
+        micro_batches: int = 1,
     ) -> None:
-        self.ranks = ranks
+        self.ranks, self.micro_batches = ranks, micro_batches
         self.method, self.alignments, self.modules = method, alignments, modules
         self.threat, self.attack = threat, attack
         self.progress, self.perturbation = progress, perturbation
@@ -62,10 +65,35 @@ class Step:
         self._layers = in_order({tap for term in alignments.values() for tap in term.layers})
         self._differentiable = any(term.needs_input_gradient for term in alignments.values())
 
+    def batches(
+        self, images: Tensor, labels: Tensor, networks: Networks, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        """The images in so many parts, each attacked when it is asked for.
+
+        The attack starts where that of the whole batch would; of the method's scalars, which every
+        part moves from where they were, the mean is kept.
+        """
+        start = self._start(images, generator) if self.method.attacks else images
+        before, states = dict(self.state), []
+        for rows in parts(len(images), self.micro_batches):
+            self.state = dict(before)
+            yield self._attacked(images[rows], labels[rows], networks, start[rows])
+            states.append(self.state)
+        self.state = mean_state(states)
+
+    def _start(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return self.ranks.as_whole(
+            lambda whole: starting_point(self.attack.start, whole, self.threat, generator), images
+        )
+
     def batch(
         self, images: Tensor, labels: Tensor, networks: Networks, generator: torch.Generator
     ) -> Batch:
         """The images and what the attack makes of them, as all networks see them."""
+        start = self._start(images, generator) if self.method.attacks else images
+        return self._attacked(images, labels, networks, start)
+
+    def _attacked(self, images: Tensor, labels: Tensor, networks: Networks, start: Tensor) -> Batch:
         student, teacher, clean_teacher = networks
         clean = View(
             images,
@@ -81,24 +109,22 @@ class Step:
         with module_mode(student, training=training), frozen(student):
             objective = self.method.inner(student, teacher, clean, labels)
             if objective is not None:
-                moved = attack(
-                    objective,
-                    images,
-                    self.threat,
-                    self.attack,
-                    generator=generator,
-                    ranks=self.ranks,
+                moved = attack_from(
+                    start, objective, images, threat=self.threat, config=self.attack
                 )
                 adversarial = clean.at(moved)
         return Batch(labels, clean, adversarial, progress=self.progress, state=self.state)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The method's loss and every weighted alignment, by name."""
+        """The method's loss and every weighted alignment, by name; of a part, its share."""
         terms = {
             name: term.weight * term.loss(batch, cast(nn.ModuleDict, self.modules[name]))
             for name, term in self.alignments.items()
         }
-        return {"method": self.method.outer(batch), **terms}
+        losses = {"method": self.method.outer(batch), **terms}
+        if self.micro_batches == 1:
+            return losses
+        return {name: loss / self.micro_batches for name, loss in losses.items()}
 
     def at_worst_weights(self, batch: Batch, student: Network) -> AbstractContextManager[None]:
         """The weights at which the loss is taken: moved by AWP, or as they are."""
@@ -132,12 +158,14 @@ def train_epoch(
     networks.student.train()
     step.modules.train()
     for images, labels in batches:
-        batch = step.batch(images, labels, networks, generator)
-
         optimizer.zero_grad()
-        with step.at_worst_weights(batch, networks.student):
-            losses = step.losses(batch)
-            sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
+        for batch in step.batches(images, labels, networks, generator):
+            with step.at_worst_weights(batch, networks.student):
+                losses = step.losses(batch)
+                sum(losses.values()).backward(inputs=parameters)  # type: ignore[union-attr]
+            for name, loss in losses.items():  # no .item(): it would wait for the device
+                totals[name] = totals.get(name, 0) + loss.detach()
+            del batch, losses  # their feature maps go before the next part is attacked
         step.ranks.average(parameter.grad for parameter in parameters)
         if clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, clip_norm)
@@ -145,6 +173,4 @@ def train_epoch(
         scheduler.step()
         if average is not None:
             average.after_step(networks.student)
-        for name, loss in losses.items():  # no .item(): it would wait for the device
-            totals[name] = totals.get(name, 0) + loss.detach()
     return {name: step.ranks.mean(total) for name, total in totals.items()}

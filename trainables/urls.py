@@ -14,7 +14,7 @@ def is_url(place: str | Path) -> bool:
     return "://" in str(place)
 
 
-def without_secrets(url: str) -> str:
+def shown(url: str) -> str:
     """A URL for people: without what stands before an ``@``, and without unknown options."""
     parts = _split(url)
     options = {key: value for key, value in parse_qsl(parts.query) if key in OPTIONS}
@@ -40,7 +40,7 @@ def completed(url: str, *, bucket_alone: bool = False) -> str:
         raise ValueError(f"URL must begin with one of {known}, got {parts.scheme}://")
     if "@" in parts.netloc:
         raise ValueError(
-            f"URL {without_secrets(url)} must not hold credentials, as process lists and logs show "
+            f"URL {shown(url)} must not hold credentials, as process lists and logs show "
             "it; give them by the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), by "
             "~/.aws or by the machine's role"
         )
@@ -50,7 +50,7 @@ def completed(url: str, *, bucket_alone: bool = False) -> str:
     unclear = {"", ".", ".."} & set(folders) if path else not bucket_alone
     if unclear or bool(parts.netloc) == (parts.scheme == "file"):
         raise ValueError(
-            f"URL {without_secrets(url)} must name a folder below a bucket, such as "
+            f"URL {shown(url)} must name a folder below a bucket, such as "
             "s3://bucket/runs/name, without empty parts, . and .."
         )
     return _joined(parts._replace(path=path), _of_this_machine(parts.scheme, options))
@@ -60,8 +60,7 @@ def _checked(parts: SplitResult, url: str) -> dict[str, str]:
     options = dict(parse_qsl(parts.query))
     if unknown := sorted(options.keys() - set(OPTIONS)):
         raise ValueError(
-            f"URL {without_secrets(url)} has the unknown option {unknown[0]!r}; "
-            f"known: {', '.join(OPTIONS)}"
+            f"URL {shown(url)} has the unknown option {unknown[0]!r}; known: {', '.join(OPTIONS)}"
         )
     return options
 

@@ -5,8 +5,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from trainables.config import TrialConfig
 from tuner.api_frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.api_loading import load_config
@@ -15,6 +13,7 @@ from tuner.directory import refuse_another
 from tuner.export import export_config
 from tuner.exporting import slug
 from tuner.importance import Evaluator, importances
+from tuner.plain_console import PlainConsole
 from tuner.quantities import measured
 from tuner.records import TrialRecord, TrialState
 from tuner.results import Results
@@ -111,7 +110,7 @@ class Study:
         if trials is not None:
             self.config = load_config(self.config, {"trials": trials})
         # plain lines: a live table is for terminals
-        console = Console(
+        console = PlainConsole(
             force_terminal=False,
             force_jupyter=False,
             highlight=False,

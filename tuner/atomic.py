@@ -4,9 +4,13 @@ import contextlib
 import os
 from pathlib import Path
 
+from trainables.persistence import persistently
+
 
 def write_atomically(path: Path, content: str | bytes) -> Path:
     """Write beside ``path``, then rename: nobody meets half a file, not even after a crash.
+
+    Tried again after a passing fault, such as one of a shared disk.
 
     Args:
         path: where the file is to be; missing folders are made.
@@ -21,7 +25,8 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, temporary, content.encode() if isinstance(content, str) else content)
+        whole = content.encode() if isinstance(content, str) else content
+        persistently(lambda: _replace(path, temporary, whole))
     except OSError as error:
         if error.errno is None:
             raise

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from tuner.cluster_verbs import doctor, logs, stop, submit
+from tuner.last_words import discreet
 from tuner.looking_verbs import compare, front, importance, list_studies, report, status
 from tuner.measuring_verbs import diagnose, evaluate
 from tuner.package_verb import package
 from tuner.register_verb import register
+from tuner.secrets import without_own_secrets
 from tuner.taking_verbs import export, train
 from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, StudyName, console
@@ -50,7 +52,10 @@ def run(
         int | None, typer.Option(min=1, help="Trials in all, instead of the file's number.")
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow; default: mlflow.db beside the directory.")
+        str | None,
+        typer.Option(
+            help="MLflow; default: mlflow.db beside the directory.", callback=without_own_secrets
+        ),
     ] = None,
     address: Address = None,
     dry_run: Annotated[
@@ -147,23 +152,28 @@ app.command()(register)
 @app.command()
 def ui(
     study: StudyName = "digits",
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default: 5000.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default: 5000.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; any but 127.0.0.1 needs a login.")
+    ] = "127.0.0.1",
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow; default: the study's own.")
+        str | None,
+        typer.Option(help="MLflow; default: the study's own.", callback=without_own_secrets),
     ] = None,
 ) -> None:
-    """Open a study in MLflow: start its server on 127.0.0.1 and print the pages."""
+    """Open a study in MLflow: start its server, for this machine alone, and print the pages."""
     from tuner.commands import open_ui
     from tuner.study_names import find_directory
 
-    open_ui(find_directory(study), port, tracking_uri, console)
+    open_ui(find_directory(study), port, tracking_uri, console, host=host)
 
 
 @app.command()
 def sync(
     study: StudyName,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow; default: the study's own.")
+        str | None,
+        typer.Option(help="MLflow; default: the study's own.", callback=without_own_secrets),
     ] = None,
 ) -> None:
     """Bring MLflow to what the study's directory holds."""
@@ -190,4 +200,5 @@ def schema(
 
 def main() -> None:
     """The console script."""
-    app()
+    with discreet():
+        app()

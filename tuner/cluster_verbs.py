@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.secrets import without_own_secrets
 from tuner.terminal import console
 
 Address = Annotated[
@@ -26,10 +27,14 @@ def doctor(
         typer.Option(help="Where the study is to live, a path or a URL; default: runs/<name>."),
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Optuna storage URL; default: the study's.")
+        str | None,
+        typer.Option(
+            help="Optuna storage URL; default: the study's.", callback=without_own_secrets
+        ),
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow; default: the study's, or none.")
+        str | None,
+        typer.Option(help="MLflow; default: the study's, or none.", callback=without_own_secrets),
     ] = None,
     ray: Annotated[bool, typer.Option("--ray", help="Look through a Ray of our own, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -55,7 +60,9 @@ def submit(
     address: Annotated[
         str,
         typer.Option(
-            help="The head's job server, http://HOST:8265.", envvar="RAY_API_SERVER_ADDRESS"
+            help="The head's job server, http://HOST:8265.",
+            envvar="RAY_API_SERVER_ADDRESS",
+            callback=without_own_secrets,
         ),
     ],
     *,
@@ -67,7 +74,10 @@ def submit(
         int | None, typer.Option(min=1, help="Trials in all, instead of the file's number.")
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow; default: mlflow.db beside the directory.")
+        str | None,
+        typer.Option(
+            help="MLflow; default: mlflow.db beside the directory.", callback=without_own_secrets
+        ),
     ] = None,
     python: Annotated[
         str, typer.Option(help="The interpreter on the head that has the tuner.")

@@ -11,6 +11,7 @@ from tuner.driving import driving
 from tuner.export import write_front
 from tuner.importance_picture import known_importances
 from tuner.ledger import Ledger
+from tuner.mlflow_access import THIS_MACHINE, is_this_machine
 from tuner.mlflow_client import is_server
 from tuner.mlflow_server import default_address, serve
 from tuner.preview import preview as preview
@@ -23,6 +24,10 @@ from tuner.study_file import find_study, load_study
 from tuner.tracking import Publication, default_uri, pages, sync
 from tuner.trial_files import TrialFiles
 
+EXPOSED = (
+    "warning: MLflow listens at {host}, for other machines too. It asks for a login, but nothing "
+    "is encrypted: keep it inside a network that you trust, or put TLS in front of it."
+)
 INTERRUPTED = 130
 """Exit code of a study that was stopped by Ctrl-C: 128 and the number of SIGINT."""
 
@@ -137,7 +142,12 @@ def cancel_trials(directory: StudyDirectory, numbers: Sequence[int], console: Co
 
 
 def open_ui(
-    directory: StudyDirectory, port: int | None, tracking_uri: str | None, console: Console
+    directory: StudyDirectory,
+    port: int | None,
+    tracking_uri: str | None,
+    console: Console,
+    *,
+    host: str = THIS_MACHINE,
 ) -> None:
     """Serve MLflow until Ctrl-C."""
     study = directory.study()
@@ -146,9 +156,11 @@ def open_ui(
         raise ValueError(
             f"the study at {directory} has no runs in MLflow; name a server with --tracking-uri"
         )
-    with serve(uri, port) as base:
+    with serve(uri, port, host=host) as base:
         found = pages(study, directory.path, uri, base=base)
         console.print("Ctrl-C stops the server.")
+        if not is_this_machine(host) and not is_server(uri):
+            console.print(EXPOSED.format(host=host), soft_wrap=True, style="yellow")
         for line in found.lines:
             console.print(line, soft_wrap=True)
         wait_for_interrupt()

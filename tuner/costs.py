@@ -16,10 +16,9 @@ def seconds(record: TrialRecord) -> float:
 
 def gpu_seconds(study: StudyConfig, record: TrialRecord) -> float:
     """Seconds times the share of GPUs that the trial held; 0 on CPUs."""
-    return seconds(record) * study.resources.gpus
+    return seconds(record) * study.resources.gpus * study.resources.workers
 
 
 def hours(study: StudyConfig, records: Iterable[TrialRecord]) -> float:
     """Hours of GPUs that trials held together; hours of CPU places where the study has no GPU."""
-    share = study.resources.gpus or 1.0
-    return share * sum(map(seconds, records)) / 3600
+    return study.resources.share * sum(map(seconds, records)) / 3600

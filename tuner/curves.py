@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesRegressor
 
 from trainables.config import TrialConfig
 from tuner.differences import describe_differences, difference, flatten, merged
@@ -85,6 +84,8 @@ class Curves:
         self._features = self._encoder.encode(recording.configs)
         means = np.stack([curves.mean(axis=0) for curves in recording.curves])
         self._shape = means.shape[1:]
+        from sklearn.ensemble import ExtraTreesRegressor  # heavy: not to run a study
+
         self._forest = ExtraTreesRegressor(TREES, random_state=0, min_samples_leaf=1)
         self._forest.fit(self._features, means.reshape(len(means), -1))
         self._leaves = self._forest.apply(self._features)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import ray
@@ -13,6 +14,7 @@ from ray import cloudpickle
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from trainables.own_ray import closed_to_others
 from tuner import doctor_probe
 from tuner.doctor_checks import SHARED_MEMORY
 from tuner.doctor_facts import Facts, Finding, Need
@@ -49,12 +51,13 @@ def connect(address: str | None) -> None:
     if address is not None and (reason := refusal(address)):
         raise ConnectionError(f"no Ray cluster takes us at {address}: {reason}")
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": SHARED_MEMORY}
-    ray.init(
-        address=address or "local",
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-        **({} if address else own),
-    )
+    with nullcontext() if address else closed_to_others(ray):
+        ray.init(
+            address=address or "local",
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            **({} if address else own),
+        )
 
 
 def refusal(address: str) -> str:
@@ -161,18 +164,21 @@ def authentication() -> Finding:
 
 def places(machines: Sequence[Facts], need: Need) -> Finding:
     """How many trials the cluster can run at once."""
-    resources, fit = need.resources, sum(machine.places(need.resources) for machine in machines)
+    resources = need.resources
+    fit = sum(machine.places(resources) for machine in machines) // resources.workers
     cpus = sum(machine.ray_cpus or 0 for machine in machines)
     gpus = sum(machine.ray_gpus or 0 for machine in machines)
     asked = f"{counted(resources.cpus, 'core')} and {counted(resources.gpus, 'GPU')}"
+    if resources.workers > 1:
+        asked = f"{resources.workers} x {asked}"
     there = (
         f"{counted(cpus, 'core')} and {counted(gpus, 'GPU')} on {counted(len(machines), 'node')}"
     )
     if not fit:
         return Finding(
             "resources",
-            f"{there}, but none has the {asked} of a trial",
-            "lower resources.cpus or resources.gpus in the study, or add such a node",
+            f"{there}, but nowhere is there the {asked} of a trial",
+            "lower resources.cpus, resources.gpus or resources.workers, or add such a node",
         )
     at_once = min(fit, resources.max_concurrent)
     limit = " (resources.max_concurrent)" if at_once < fit else ""

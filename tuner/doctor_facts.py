@@ -75,9 +75,9 @@ class Facts:
         return replace(self, ray_cpus=0.0, ray_gpus=0.0)
 
     def places(self, resources: ResourcesConfig) -> int:
-        """Trials that fit on this node by cores and GPUs."""
+        """Processes of trials that fit on this node by cores and GPUs; one each, or more."""
         if self.ray_cpus is None or self.ray_gpus is None:
-            return resources.max_concurrent
+            return resources.max_concurrent * resources.workers
         by_cpus = int(self.ray_cpus / resources.cpus)
         return min(by_cpus, int(self.ray_gpus / resources.gpus)) if resources.gpus else by_cpus
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainables.redaction import without_secrets
 from tuner.doctor_facts import Finding
+from tuner.secrets import filled_in
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -20,16 +22,21 @@ def optuna_storage(url: str | None) -> Finding:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
+    from tuner.database import with_driver
+
     try:
-        place = make_url(url)
+        place = make_url(with_driver(filled_in(url)))
         if place.get_backend_name() == "sqlite":
             return _sqlite(place)
         engine = create_engine(place, connect_args={"connect_timeout": PATIENCE})
         with engine.connect():
-            return Finding("optuna", f"{place.render_as_string()} answers")
+            return Finding("optuna", f"{without_secrets(url)} answers")
+    except ValueError as error:
+        return Finding("optuna", *str(error).split("; ", 1))
     except (SQLAlchemyError, ImportError) as error:
         first = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        return Finding("optuna", f"{without_password(url)} does not answer: {first}", remedy(error))
+        what = without_secrets(f"{url} does not answer: {first}")
+        return Finding("optuna", what, remedy(error))
 
 
 def remedy(error: Exception) -> str:
@@ -58,9 +65,11 @@ def mlflow(uri: str | None) -> Finding:
     try:
         connect(uri)
     except ConnectionError as error:
-        what, _, todo = str(error).replace(uri, without_password(uri)).partition("; ")
+        what, _, todo = str(error).partition("; ")
         return Finding("mlflow", what, todo)
-    return Finding("mlflow", f"{without_password(uri)} answers")
+    except ValueError as error:
+        return Finding("mlflow", *str(error).split("; ", 1))
+    return Finding("mlflow", f"{without_secrets(uri)} answers")
 
 
 def missing_services(
@@ -81,11 +90,3 @@ def missing_services(
             "name a server by tracking.uri, or set tracking.enabled to false",
         )
     return [optuna, server]
-
-
-def without_password(url: str) -> str:
-    """``postgresql://tuner:***@host/db``."""
-    scheme, slashes, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    return f"{scheme}{slashes}{user}{colon}{'***' if colon else ''}{at}{place}"

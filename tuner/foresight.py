@@ -6,13 +6,16 @@ like at that epoch, and where they ended, says more.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesRegressor
 
 from tuner.front_geometry import Losses
 from tuner.records import Metrics
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesRegressor
 
 Array = NDArray[np.float64]
 
@@ -83,9 +86,15 @@ class Foresight:
             return False
         if len(done) >= max(GROWTH * size, size + 1):
             newest = done[-self._most :]
-            forest = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=0)
+            forest = _forest()
             ends = np.array([self._ends[number] for number in newest])
             forest.fit(np.array([seen[number] for number in newest]), ends.reshape(len(ends), -1))
             self._forests[epoch] = len(done), forest
             self._predicted[epoch] = {}
         return True
+
+
+def _forest() -> "ExtraTreesRegressor":
+    from sklearn.ensemble import ExtraTreesRegressor  # heavy: not before it is needed
+
+    return ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=0)

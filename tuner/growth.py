@@ -74,7 +74,7 @@ class _Spending:
         )
         self._times = [time for time, _ in reports]
         self._seconds = [0.0, *itertools.accumulate(seconds for _, seconds in reports)]
-        self._share = results.study.resources.gpus or 1.0
+        self._share = results.study.resources.share
 
     def until(self, when: datetime) -> float:
         """Hours that reports up to then, the same millisecond included, had cost."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna.distributions import (
@@ -10,14 +10,12 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
 )
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-)
 
 from tuner.records import TrialRecord
 from tuner.results import Results
+
+if TYPE_CHECKING:
+    from optuna.importance import BaseImportanceEvaluator
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # it announces every study in memory
 
@@ -94,7 +92,10 @@ def _shares(
     return {name: float(share) for name, share in found.items()}
 
 
-def _evaluator(name: Evaluator, seed: int) -> BaseImportanceEvaluator:
+def _evaluator(name: Evaluator, seed: int) -> "BaseImportanceEvaluator":
+    # heavy: imports scikit-learn and SciPy, which a study's first trials do not need
+    from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
+
     if name == "fanova":
         return FanovaImportanceEvaluator(seed=seed)
     return PedAnovaImportanceEvaluator()

@@ -25,8 +25,11 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from trainables.redaction import without_secrets
+from tuner.database import with_driver
 from tuner.doctor_services import PATIENCE as CONNECT_SECONDS
-from tuner.doctor_services import remedy, without_password
+from tuner.doctor_services import remedy
+from tuner.secrets import filled_in
 
 BEAT = 3.0
 """Seconds between two counts."""
@@ -88,7 +91,7 @@ class Lease:
             now = read(self._engine, self._study)
             if now and watched and now != watched and now.holder != NOBODY:
                 raise ValueError(
-                    f"study {self._study!r} in {without_password(self._storage)} is being run by "
+                    f"study {self._study!r} in {without_secrets(self._storage)} is being run by "
                     f"{in_words(now.holder)}; wait for it or stop it first"
                 )
             watched = now
@@ -183,7 +186,7 @@ def open_database(storage: str) -> Engine:
         ConnectionError: if it does not answer; one sentence.
     """
     try:
-        url = make_url(storage)
+        url = make_url(with_driver(filled_in(storage)))
         sqlite = url.get_backend_name() == "sqlite"
         patience = {"timeout": 30} if sqlite else {"connect_timeout": CONNECT_SECONDS}
         engine = create_engine(url, connect_args=patience, pool_pre_ping=True)
@@ -194,7 +197,7 @@ def open_database(storage: str) -> Engine:
             return engine  # another driver made the table at the same moment
         first = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise ConnectionError(
-            f"storage {without_password(storage)} does not open ({first}); {remedy(error)}"
+            without_secrets(f"storage {storage} does not open ({first}); {remedy(error)}")
         ) from error
     return engine
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from tuner.database import ask_again
 from tuner.differences import difference, merged
 from tuner.proposals import Proposal
 from tuner.records import Cause, TrialRecord, TrialState
+from tuner.second_try import SecondTry
 from tuner.storage import has_begun, holds, open_storage
 from tuner.study import StudyConfig
 
@@ -83,7 +86,7 @@ class Ledger:
             "repeats": proposal.repeats,
             "retries": proposal.retries,
         }
-        self._study.add_trial(
+        number = self._add(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState.RUNNING,
                 params=dict(proposal.params),
@@ -92,17 +95,28 @@ class Ledger:
                 system_attrs=dict(proposal.system_attrs),
             )
         )
-        number = len(self._ids)
-        study_id = self._study._study_id
-        self._ids.append(self._storage.get_trial_id_from_study_id_trial_number(study_id, number))
         self._open.add(number)
         return self.record(number)
+
+    def _add(self, trial: FrozenTrial) -> int:
+        """Optuna adds a trial again if a database breaks off and does not say what it has kept."""
+        trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=trial)
+        number = ask_again(self._storage.get_trial, trial_id).number
+        if number != len(self._ids):
+            raise StorageInternalError(f"trial {len(self._ids)} was entered twice as it broke off")
+        self._ids.append(trial_id)
+        return number
 
     def report(self, number: int, metrics: Mapping[str, float]) -> TrialRecord:
         """Store an epoch's metrics; the same epoch again replaces what was there."""
         report = {**metrics, "timestamp": int(time.time() * 1000)}
         # as text: a tenth of the memory of a dictionary of numbers
         self._set(number, f"report/{int(metrics['epoch']):05d}", json.dumps(report))
+        return self.record(number)
+
+    def try_again(self, number: int, second_try: SecondTry) -> TrialRecord:
+        """Note how a trial that ran out of memory goes on; it stays unfinished."""
+        self._set(number, "second_try", second_try.as_json())
         return self.record(number)
 
     def complete(self, number: int) -> TrialRecord:
@@ -131,12 +145,18 @@ class Ledger:
     def _end(
         self, number: int, state: optuna.trial.TrialState, values: Sequence[float] | None = None
     ) -> TrialRecord:
-        self._storage.set_trial_state_values(self._ids[number], state, values)
+        ask_again(self._end_once, self._ids[number], state, values)
         self._open.discard(number)
         return self.record(number)
 
+    def _end_once(
+        self, trial_id: int, state: optuna.trial.TrialState, values: Sequence[float] | None
+    ) -> None:
+        if not self._storage.get_trial(trial_id).state.is_finished():
+            self._storage.set_trial_state_values(trial_id, state, values)
+
     def _set(self, number: int, key: str, value: Any) -> None:
-        self._storage.set_trial_user_attr(self._ids[number], key, value)
+        ask_again(self._storage.set_trial_user_attr, self._ids[number], key, value)
 
     def remember(self, key: str, text: str) -> str:
         """What was noted under ``key`` when the study was first opened; ``text``, if nothing was.
@@ -155,15 +175,15 @@ class Ledger:
 
     def record(self, number: int) -> TrialRecord:
         """One trial as it stands."""
-        return self._record(self._storage.get_trial(self._ids[number]))
+        return self._record(self.trial(number))
 
     def records(self) -> list[TrialRecord]:
         """All trials in the order of their numbers."""
-        return [self._record(trial) for trial in self._study.get_trials(deepcopy=False)]
+        return [self._record(trial) for trial in ask_again(self._study.get_trials, False)]
 
     def trial(self, number: int) -> FrozenTrial:
         """One trial as Optuna has it; not to be changed."""
-        return self._storage.get_trial(self._ids[number])
+        return ask_again(self._storage.get_trial, self._ids[number])
 
     def unfinished(self) -> list[int]:
         """Numbers of the trials that were begun and did not end."""
@@ -173,18 +193,21 @@ class Ledger:
         attributes = trial.user_attrs
         keys = sorted(key for key in attributes if key.startswith("report/"))
         metrics = [objective.metric for objective in self._config.objectives]
+        config = merged(self._bases[attributes["teacher"]], attributes["overrides"])
+        second_try = SecondTry.of(attributes.get("second_try"))
         return TrialRecord(
             number=trial.number,
             state=STATES[trial.state],
             label=attributes["label"],
             teacher=attributes["teacher"],
-            config=merged(self._bases[attributes["teacher"]], attributes["overrides"]),
+            config=second_try.changed(config) if second_try else config,
             params=trial.params,
             reports=tuple(json.loads(attributes[key]) for key in keys),
             values=dict(zip(metrics, trial.values, strict=True)) if trial.values else {},
             reason=attributes.get("reason", "") if STATES[trial.state] in ENDED_EARLY else "",
             repeats=attributes.get("repeats"),
             retries=attributes.get("retries"),
+            second_try=second_try,
             started=trial.datetime_start.astimezone() if trial.datetime_start else None,
             ended=trial.datetime_complete.astimezone() if trial.datetime_complete else None,
         )

@@ -18,9 +18,12 @@ from mlflow.entities import Run as Run
 from mlflow.entities import RunTag as RunTag
 from mlflow.entities.model_registry import ModelVersion as ModelVersion
 from mlflow.exceptions import MlflowException as MlflowException
-from mlflow.tracking.context.registry import resolve_tags as resolve_tags
+from mlflow.tracking.context.registry import resolve_tags as found_tags
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+
+from trainables.redaction import without_secrets
+from tuner.secrets import filled_in
 
 # By default one call to a dead server blocks for four minutes; waiting is done elsewhere.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -55,17 +58,24 @@ def connect(uri: str) -> MlflowClient:
 
     Raises:
         ConnectionError: if the store does not answer (for a server: within about 10 s).
+        ValueError: if the URI names a variable that is not set.
     """
-    for noisy in ("mlflow.store.db.utils", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    opened = filled_in(uri)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # it logs what it raises, with a traceback; what is raised is told in a sentence
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
-        client = _create_sqlite(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
+        client = _open(opened)
         client.search_experiments(max_results=1)
     except (
         Exception
     ) as error:  # sqlalchemy, requests, MLflow and the file system all raise their own
         raise ConnectionError(unreachable(uri, error)) from error
     return client
+
+
+def _open(uri: str) -> MlflowClient:
+    return _create_sqlite(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
 
 
 def _create_sqlite(uri: str) -> MlflowClient:
@@ -85,10 +95,15 @@ def unreachable(uri: str, error: Exception) -> str:
         else "see that the directory can be written, correct tracking.uri in the study file"
     )
     reason = str(getattr(error, "message", error)).splitlines()[0][:200]
-    return (
+    return without_secrets(
         f"MLflow does not answer at {uri} ({reason}); {remedy}, "
         "or set tracking.enabled to false to run without it"
     )
+
+
+def resolve_tags() -> dict[str, str]:
+    """What MLflow finds out about who runs what; a remote of git may have a token in its URL."""
+    return {key: without_secrets(tag) for key, tag in found_tags().items()}
 
 
 def server_version(uri: str) -> str:

@@ -103,6 +103,7 @@ def tags(record: TrialRecord) -> dict[str, str]:
         "tuner.pair": record.pair,
         "tuner.repeats": "" if record.repeats is None else str(record.repeats),
         "tuner.retries": "" if record.retries is None else str(record.retries),
+        "tuner.memory": "" if record.second_try is None else str(record.second_try),
         "tuner.reason": record.reason,
         "tuner.cause": record.cause or "",
         "tuner.non_finite": ", ".join(sorted(non_finite)),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trainables.redaction import without_secrets
 from tuner.directory import StudyDirectory
 from tuner.mlflow_client import (
     LoggedModel,
@@ -141,8 +142,9 @@ def _model(
         mark_front(study, {member.number for member in results.front})
         model_id = client.get_run(run_id).data.tags.get(TAG)
     if model_id is None:
+        place = without_secrets(client.tracking_uri)
         raise ValueError(
-            f"trial {record.number} has no logged model in MLflow at {client.tracking_uri}; a "
+            f"trial {record.number} has no logged model in MLflow at {place}; a "
             f"trial whose checkpoint is there gets one by: tuner sync {directory}"
         )
     return client.get_logged_model(model_id)

@@ -80,7 +80,10 @@ all('tr[data-trial]').forEach(row=>{row.onclick=()=>choose(row.dataset.trial)});
 """
 
 # the browser itself then refuses any request, whatever a name in the study holds
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'"
+)
 
 
 def page(title: str, body: str) -> str:

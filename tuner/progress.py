@@ -79,7 +79,7 @@ class LiveProgress(Progress):
 
 
 class EndingProgress(Progress):
-    """Prints something when a trial ends; what was printed stays."""
+    """Prints something when a trial ends, or is tried again; what was printed stays."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally, self._console = tally, console
@@ -88,13 +88,20 @@ class EndingProgress(Progress):
     def _print(self, record: TrialRecord) -> None:
         """Show an end."""
 
+    @abstractmethod
+    def _print_again(self, record: TrialRecord) -> None:
+        """Show that a trial ran out of memory and how it is tried again."""
+
     def start(self) -> None:
         """Time runs from now on."""
         self._tally.begin()
 
     def update(self, record: TrialRecord) -> None:
-        """Take note of a trial, and print its end."""
+        """Take note of a trial, and print its end or, once, its second try."""
+        new = record.second_try is not None and record.number not in self._tally.tried_again
         self._tally.update(record)
+        if new:
+            self._print_again(record)
         if record.state != TrialState.running:
             self._print(record)
 
@@ -109,7 +116,13 @@ class LineProgress(EndingProgress):
     """Prints a line when a trial ends."""
 
     def _print(self, record: TrialRecord) -> None:
-        line = f"{self._tally.counts()}  {ending(record)}"
+        self._print_line(ending(record))
+
+    def _print_again(self, record: TrialRecord) -> None:
+        self._print_line(f"{named(record)}: {record.second_try}")
+
+    def _print_line(self, said: str) -> None:
+        line = f"{self._tally.counts()}  {said}"
         self._console.print(line, soft_wrap=True, markup=False)
 
 
@@ -119,6 +132,10 @@ class JsonProgress(EndingProgress):
     def _print(self, record: TrialRecord) -> None:
         left = self._tally.seconds_left()
         content = {**ending_as_json(record), **_counts(self._tally), "seconds_left": left}
+        self._console.out(json.dumps(content), highlight=False)
+
+    def _print_again(self, record: TrialRecord) -> None:
+        content = {"event": "tried again", "trial": record.number, "memory": str(record.second_try)}
         self._console.out(json.dumps(content), highlight=False)
 
 
@@ -154,12 +171,16 @@ class ProgressCallback(tune.Callback):
             self._progress.draw()
 
 
+def named(record: TrialRecord) -> str:
+    """Which trial it is, in words."""
+    return f"trial {record.number} ({record.pair}, {record.label})"
+
+
 def ending(record: TrialRecord) -> str:
     """What became of a trial, in a line."""
-    name = f"trial {record.number} ({record.pair}, {record.label})"
     if record.state == TrialState.complete:
-        return f"{name}: {measured(record.values)}"
-    return f"{name}: {record.state} - {record.reason}"
+        return f"{named(record)}: {measured(record.values)}"
+    return f"{named(record)}: {record.state} - {record.reason}"
 
 
 def ending_as_json(record: TrialRecord) -> dict[str, Any]:
@@ -176,6 +197,7 @@ def ending_as_json(record: TrialRecord) -> dict[str, Any]:
         "seconds": seconds(record),
         "values": dict(record.values),
         "reason": record.reason or None,
+        "memory": str(record.second_try) if record.second_try else None,
     }
 
 

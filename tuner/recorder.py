@@ -1,14 +1,17 @@
 """What happens in Ray, passed on to the search and shown to whoever watches."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ray import tune
-from ray.exceptions import OutOfMemoryError
 from ray.tune.experiment import Trial
 
+from tuner.deaths import last_words, out_of_memory
 from tuner.records import Cause, TrialRecord
 from tuner.search import Search
+
+logger = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -51,14 +54,16 @@ class Recorder(tune.Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """Ray gave the trial up: its process died more often than ``max_failures``."""
-        error: Any = trial.get_error()
-        lines = str(error).strip().splitlines() if error else ["no more is known"]
-        number = trial.config["number"]
-        if isinstance(error, OutOfMemoryError):  # Ray killed it to save the machine
-            self._tell(self._search.fail(number, f"{Cause.out_of_memory}: {lines[0]}"))
+        words, number = last_words(trial), trial.config["number"]
+        if out_of_memory(words):  # the scheduler has seen to it
+            self._tell(self._search.ledger.record(number))
         else:
-            self._tell(self._search.fail(number, f"{Cause.worker_died}: {lines[-1]}"))
+            last = (words or "no more is known").splitlines()[-1]
+            self._tell(self._search.fail(number, f"{Cause.worker_died}: {last}"))
 
     def _tell(self, record: TrialRecord) -> None:
         for watcher in self._watchers:
-            watcher.update(record)
+            try:
+                watcher.update(record)
+            except OSError as error:  # what they write can be written again from the ledger
+                logger.warning("trial %d: %s; to be written again at the end", record.number, error)

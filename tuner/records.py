@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from trainables.alignments import ALIGNMENTS
+from tuner.second_try import SecondTry
 
 Metrics = Mapping[str, float]
 SYMBOLS = tuple(term.symbol for term in ALIGNMENTS.values())
@@ -48,6 +49,7 @@ class TrialRecord:
         values: the objectives by metric name; empty unless complete.
         reason: why it was stopped or failed, in words; of a failed trial it begins with its cause.
         repeats: number of the trial whose config this one trains again with another seed.
+        second_try: how it is trained since it ran out of memory, if it did; of its config, too.
         retries: number of the trial that was lost with its worker and that this one makes good.
         spread: standard deviation of each objective over ``replicates`` seeds, where ``values``
             are their means.
@@ -67,6 +69,7 @@ class TrialRecord:
     reason: str = ""
     repeats: int | None = None
     retries: int | None = None
+    second_try: SecondTry | None = None
     spread: Metrics = field(default_factory=dict)
     replicates: int = 1
     started: datetime | None = None

@@ -57,11 +57,23 @@ def _period(results: Results) -> dict[str, str]:
 
 
 def failures_section(results: Results) -> str:
-    """Which trials failed and why, and why others were stopped."""
+    """Which trials failed and why, which were tried again, and why others were stopped."""
+    again = _tried_again(results)
     if not results.failed and not results.stopped:
-        return "<p>Nothing: no trial failed, none was stopped.</p>"
+        return "<p>Nothing: no trial failed, none was stopped.</p>" + again
     rows = [[str(record.number), record.pair, record.reason] for record in results.failed]
     failed = table(["trial", "teacher > student", "why it failed"], rows, prose=2) if rows else ""
     counted = [[str(number), kind] for kind, number in kinds(results.stopped)]
     stopped = table(["trials", "why they were stopped early"], counted, prose=1) if counted else ""
-    return (failed or "<p>No trial failed.</p>") + stopped
+    return (failed or "<p>No trial failed.</p>") + again + stopped
+
+
+def _tried_again(results: Results) -> str:
+    """The trials that ran out of memory, and what was done about it."""
+    rows = [
+        [str(record.number), record.pair, str(record.second_try), str(record.state)]
+        for record in results.records
+        if record.second_try
+    ]
+    heads = ["trial", "teacher > student", "what it ran out of, and what was done", "now"]
+    return table(heads, rows, prose=2) if rows else ""

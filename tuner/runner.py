@@ -4,8 +4,8 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import ray
@@ -14,10 +14,12 @@ from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
+from trainables.own_ray import closed_to_others
 from trainables.places import fetch_teacher, prepare_teacher_at
 from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
 from tuner.directory import StudyDirectory
+from tuner.placement import placement, require
 from tuner.progress import Progress, ProgressCallback
 from tuner.recorder import Recorder, Watcher
 from tuner.scheduler import LedgerScheduler
@@ -59,31 +61,22 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     own = address is None
-    wanted = math.ceil(resources.max_concurrent * resources.cpus)
-    ray.init(
-        address=address or "local",
-        num_cpus=max(os.cpu_count() or 1, wanted) if own else None,
-        object_store_memory=256 * 2**20 if own else None,  # results are a few numbers
-        include_dashboard=False if own else None,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    wanted = math.ceil(resources.max_concurrent * resources.workers * resources.cpus)
+    with closed_to_others(ray) if own else nullcontext():
+        ray.init(
+            address=address or "local",
+            num_cpus=max(os.cpu_count() or 1, wanted) if own else None,
+            object_store_memory=256 * 2**20 if own else None,  # results are a few numbers
+            include_dashboard=False if own else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     try:
         if own:
-            _require(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
+            require(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
         yield
     finally:
         ray.shutdown()
-
-
-def _require(resources: ResourcesConfig, present: Mapping[str, float]) -> None:
-    """Refuse what this machine can never give; Ray would wait for it for ever."""
-    gpus = present.get("GPU", 0)
-    if resources.gpus > gpus:
-        raise ValueError(
-            f"resources.gpus asks for {resources.gpus:g} per trial, but this machine has {gpus:g}; "
-            "lower it, or give the address of a cluster"
-        )
 
 
 def prepare_teachers(study: StudyConfig, place: str) -> dict[str, PreparedTeacher]:
@@ -140,9 +133,11 @@ def run_trials(
     resources = study.resources
     shutil.rmtree(directory.ray, ignore_errors=True)  # of an earlier driver; not needed again
     tuner = tune.Tuner(
-        tune.with_resources(DistillationTrainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+        tune.with_resources(DistillationTrainable, placement(resources)),
         tune_config=tune.TuneConfig(
-            search_alg=LedgerSearcher(search, directory, at_once=resources.max_concurrent),
+            search_alg=LedgerSearcher(
+                search, directory, at_once=resources.max_concurrent, workers=resources.workers
+            ),
             scheduler=LedgerScheduler(search),
             num_samples=-1,  # the searcher says when there are no more
             reuse_actors=True,
@@ -176,4 +171,5 @@ def _checkpoints(directory: StudyDirectory) -> tune.CheckpointConfig:
 
 
 def _name(trial: Trial) -> str:
-    return f"trial_{trial.config['number']:04d}"
+    again = "_again" if trial.config["again"] else ""
+    return f"trial_{trial.config['number']:04d}{again}"

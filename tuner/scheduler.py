@@ -5,6 +5,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from tuner.deaths import last_words, out_of_memory
 from tuner.records import TrialState
 from tuner.search import Search
 
@@ -41,8 +42,18 @@ class LedgerScheduler(FIFOScheduler):
         record = self._search.report(
             trial.config["number"], report, failure=result["failure"], done=bool(result["done"])
         )
-        running = record.state == TrialState.running
+        # one that is tried again goes on as another trial of Ray's
+        running = record.state == TrialState.running and not result["failure"]
         return TrialScheduler.CONTINUE if running else TrialScheduler.STOP
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Take a trial from Ray that was killed for want of memory: it is not to run as it was."""
+        reason = out_of_memory(last_words(trial))
+        if reason:
+            number = trial.config["number"]
+            epoch = len(self._search.ledger.record(number).reports)
+            self._search.report(number, {"epoch": epoch}, failure=reason)
+            tune_controller.request_stop_trial(trial)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: rungs are rebuilt from the ledger."""

@@ -11,8 +11,10 @@ from tuner.judged import judged
 from tuner.judges import create_judge, rebuild
 from tuner.ledger import Ledger
 from tuner.proposer import Proposer
-from tuner.records import TrialRecord, TrialState
+from tuner.records import Cause, TrialRecord, TrialState
 from tuner.remaining import is_made_good, wanted
+from tuner.second_try import plan
+from tuner.stopping import StorageFailedError
 from tuner.study import StudyConfig
 from tuner.warm_start import Earlier
 
@@ -78,16 +80,22 @@ class Search:
         Args:
             number: the trial's.
             report: its metrics and its ``epoch``; nothing more than that if it failed at once.
-            failure: why the trial cannot go on; begins with a ``Cause``.
+            failure: why the trial cannot go on; begins with a ``Cause``. For the first time out of
+                memory, the trial stays running: it is to be begun again as its record says.
             done: whether this was its last epoch.
+
+        Raises:
+            StorageFailedError: if the trial's state cannot be stored; it stays unfinished.
         """
         record = self.ledger.record(number)
         if record.state != TrialState.running:
             return record  # it ended before its process was stopped
-        if len(report) > 1:
+        if failure.startswith("storage:"):
+            raise StorageFailedError(f"trial {number} cannot store its state: {failure[9:]}")
+        if len(report) > 1 and not (failure and _is_stored(record, report)):
             record = self.ledger.report(number, report)
         if failure:
-            return self._end(self.ledger.fail(number, failure))
+            return self._failed(record, failure)
         if done:
             return self._end(self.ledger.complete(number))
         if not judged(record):
@@ -95,6 +103,15 @@ class Search:
             return record
         reason = self._judge.judge(record, record.metrics)
         return self._end(self.ledger.stop(number, reason)) if reason else record
+
+    def _failed(self, record: TrialRecord, failure: str) -> TrialRecord:
+        """End it, unless it ran out of memory for the first time."""
+        if failure.startswith(Cause.out_of_memory) and record.second_try is None:
+            done = max((int(report["epoch"]) for report in record.reports), default=0)
+            second_try = plan(self._study.resources, record.config, done)
+            if second_try is not None:
+                return self.ledger.try_again(record.number, second_try)
+        return self._end(self.ledger.fail(record.number, failure))
 
     def fail(self, number: int, reason: str) -> TrialRecord:
         """End a trial that cannot report any more, unless it has ended; see ``Ledger.fail``."""
@@ -118,3 +135,8 @@ class Search:
         for record in self._ended:
             self._proposer.end(record, self.ledger.trial(record.number))
         self._ended.clear()
+
+
+def _is_stored(record: TrialRecord, report: Mapping[str, float]) -> bool:
+    """Whether the epoch was reported before; one that failed in the next tells nothing new."""
+    return any(stored["epoch"] == report["epoch"] for stored in record.reports)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from ray.tune.error import TuneError
 from rich.console import Console
 
 from tuner.directory import StudyDirectory
@@ -24,6 +25,7 @@ from tuner.runner import check_teachers, prepare_teachers, ray_session, run_tria
 from tuner.search import Search
 from tuner.session_facts import facts_now, keep_facts
 from tuner.space_identity import require_same_space
+from tuner.stopping import told_in_a_sentence
 from tuner.students import choose_students, describe_removed, narrowed, remembered_students
 from tuner.study import StudyConfig
 from tuner.tracking import Pages, Publication, Tracker, default_uri
@@ -75,6 +77,7 @@ class Session:
             ConnectionError: if the tracking server does not answer.
             StudyInterruptedError: if it was stopped before its end.
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
+            StorageFailedError: if a disk or a database refuses what has to be kept.
         """
         check_space(self.study)
         check_services(self.study, self.directory)
@@ -84,7 +87,11 @@ class Session:
         check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)
-        with driving(self.directory, self.study, self._console.print), self.usage:
+        with (
+            told_in_a_sentence(str(self.directory)),
+            driving(self.directory, self.study, self._console.print),
+            self.usage,
+        ):
             self.directory.claim(self.study)
             ledger = Ledger(self.study, self.directory.path)
             require_same_space(self.study, ledger)
@@ -100,6 +107,9 @@ class Session:
                 status = "KILLED" if missing(self.study, ledger.records()) else "FINISHED"
             except KeyboardInterrupt:
                 status, patience = "KILLED", 2.0
+                raise
+            except (OSError, TuneError):
+                patience = 2.0  # MLflow may lie on the disk that is full
                 raise
             finally:
                 if tracker:
@@ -125,7 +135,7 @@ class Session:
         return Search(self.study, ledger, earlier=earlier)
 
     def _write_files(self, ledger: Ledger) -> None:
-        """Write what an earlier driver had no time to write."""
+        """Write what was not written when it was due: killed in between, or refused by the disk."""
         files = TrialFiles(self.directory)
         for record in ledger.records():
             files.update(record)
@@ -172,6 +182,7 @@ class Session:
             refresher.stop()
 
     def _write(self, ledger: Ledger, tracker: Tracker | None) -> Results:
+        self._write_files(ledger)
         results = Results(self.study, ledger.records())
         if self._trained:
             keep_facts(self.directory, facts_now(self.usage))

@@ -72,6 +72,11 @@ class Status:
         return sum(len(record.reports) for record in self.results.records)
 
     @property
+    def tried_again(self) -> list[TrialRecord]:
+        """Trials that ran out of memory and were begun once more."""
+        return [record for record in self.results.records if record.second_try]
+
+    @property
     def hours_by_state(self) -> dict[str, float]:
         """Hours of GPUs, or of CPU places in a study without GPUs, by the trials' state."""
         records = self.results.records
@@ -115,6 +120,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "failures": [
             {"trial": r.number, "pair": r.pair, "reason": r.reason} for r in results.failed
         ],
+        "tried_again": {r.number: str(r.second_try) for r in status.tried_again},
         "stop_reasons": dict(kinds(results.stopped)),
     }
 

@@ -26,7 +26,7 @@ def show_status(status: Status, console: Console) -> None:
         console.print(part)
     if results.failed:
         console.print(_failures(status))
-    for line in _stopped(status):
+    for line in [*_tried_again(status), *_stopped(status)]:
         console.print(line, soft_wrap=True, markup=False)
     console.print(_next(status), soft_wrap=True, markup=False)
 
@@ -80,6 +80,14 @@ def _failures(status: Status) -> Table:
     if len(failed) > MOST_FAILURES:
         table.add_row("…", f"{len(failed) - MOST_FAILURES} more")
     return table
+
+
+def _tried_again(status: Status) -> list[str]:
+    """A line per trial that ran out of memory; of many, the first ones."""
+    found = status.tried_again
+    lines = [f"trial {record.number}: {record.second_try}" for record in found[:MOST_FAILURES]]
+    more = len(found) - len(lines)
+    return [*lines, f"{more} more were tried again for memory"] if more else lines
 
 
 def _stopped(status: Status) -> list[str]:

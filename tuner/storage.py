@@ -5,9 +5,12 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from tuner.doctor_services import remedy, without_password
+from trainables.redaction import without_secrets
+from tuner.database import open_database
+from tuner.doctor_services import remedy
+from tuner.journal import Journal
+from tuner.secrets import filled_in
 from tuner.study import StudyConfig
 
 JOURNAL = "optuna.journal"
@@ -28,19 +31,18 @@ def _database(url: str) -> BaseStorage:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return optuna.storages.get_storage(url)
+        return open_database(filled_in(url))
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
         cause = error.__cause__ if isinstance(error, ImportError) and error.__cause__ else error
         first = str(getattr(cause, "orig", cause)).strip().splitlines()[0]
         raise ConnectionError(
-            f"storage {without_password(url)} does not open ({first}); {remedy(error)}"
+            without_secrets(f"storage {url} does not open ({first}); {remedy(error)}")
         ) from error
 
 
 def _journal(path: Path) -> BaseStorage:
-    backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
     try:
-        return JournalStorage(backend)
+        return JournalStorage(Journal(path))
     except ValueError as error:
         raise ValueError(
             f"{path} is damaged before its last line ({error}); put back a copy of it, or run the "

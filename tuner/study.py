@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from trainables.checking import check_batch_shares
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
+from trainables.ranks import Ranks
 from trainables.spelling import unknown
 from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
+from tuner.secrets import refuse_secrets
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]
 
@@ -75,13 +78,23 @@ class SamplerConfig(Frozen):
 class ResourcesConfig(Frozen):
     """What one trial gets, and how many run at once."""
 
-    cpus: float = Field(1, gt=0, description="CPU cores per trial")
-    gpus: float = Field(0, ge=0, description="GPUs per trial; fractions share one")
+    cpus: float = Field(1, gt=0, description="CPU cores per trial, or per worker of it")
+    gpus: float = Field(
+        0, ge=0, description="GPUs per trial, or per worker of it; fractions share one"
+    )
+    workers: int = Field(
+        1, ge=1, description="processes over which a trial spreads its batches, on one node or more"
+    )
     max_concurrent: int = Field(2, ge=1, description="trials at the same time")
     max_failures: int = Field(3, ge=0, description="restarts of a trial whose process dies")
     min_free_disk_gb: float = Field(
         0.5, ge=0, description="free disk, in 10^9 bytes, below which a study does not start"
     )
+
+    @property
+    def share(self) -> float:
+        """GPUs that a trial holds; in a study without GPUs, CPU places."""
+        return (self.gpus or 1.0) * self.workers
 
 
 class TrackingConfig(Frozen):
@@ -102,6 +115,8 @@ DEFAULT_OBJECTIVES = (
 
 class StudyConfig(Frozen):
     """Many trials of one search space."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # what is refused may hold a secret
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
@@ -146,8 +161,15 @@ class StudyConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
     storage: str | None = Field(
         None,
-        description="Optuna storage URL (postgresql://…); default: a journal file in the study",
+        description="Optuna storage URL (postgresql://…; ${NAME} is read from the environment); "
+        "default: a journal file in the study",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_secret(cls, content: Any) -> Any:
+        refuse_secrets(content)
+        return content
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """How far a report is from holding all constraints; 0 where it holds them.
@@ -184,6 +206,11 @@ class StudyConfig(Frozen):
                 f"replicates must be at most the number of trials ({self.trials}), "
                 f"got {self.replicates}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_batches(self) -> Self:
+        check_batch_shares(self.base, Ranks(0, self.resources.workers))
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from trainables.config import TrialConfig
 from trainables.frozen import Frozen
 from trainables.spelling import unknown
 from tuner.explain import explain
+from tuner.secrets import refuse_secrets
 from tuner.study import StudyConfig
 
 Model = TypeVar("Model", bound=Frozen)
@@ -58,6 +59,10 @@ def load_trial(path: Path) -> TrialConfig:
         raise ValueError(
             f"{path} is a study, not a trial; take one of its configs out with: tuner export"
         )
+    try:
+        refuse_secrets(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return _validated({k: v for k, v in content.items() if k != "provenance"}, path, TrialConfig)
 
 

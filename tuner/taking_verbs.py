@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.secrets import without_own_secrets
 from tuner.terminal import PickOn, StudyName, console
 
 
@@ -89,7 +90,11 @@ def train(
         str | None, typer.Option(help="A Ray cluster, for several workers; default: our own.")
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow; default: runs/mlflow.db, as of studies there.")
+        str | None,
+        typer.Option(
+            help="MLflow; default: runs/mlflow.db, as of studies there.",
+            callback=without_own_secrets,
+        ),
     ] = None,
     tracking: Annotated[bool, typer.Option(help="Log the training in MLflow.")] = True,
 ) -> None:

@@ -48,6 +48,11 @@ class Tally:
             self._results = Results(self.study, list(self._records.values()))
         return self._results
 
+    @property
+    def tried_again(self) -> set[int]:
+        """Numbers of the trials that ran out of memory and were begun once more."""
+        return {number for number, record in self._records.items() if record.second_try}
+
     def states(self) -> Counter[TrialState]:
         """How many trials are in which state."""
         return Counter(record.state for record in self._records.values())
@@ -62,6 +67,8 @@ class Tally:
         ]
         for state in (TrialState.stopped, TrialState.failed):
             words += [f"{states[state]} {state}"] if states[state] else []
+        if again := len(self.tried_again):
+            words.append(f"{again} tried again")
         left = self.seconds_left()
         return ", ".join(
             [*words, "time left unknown" if left is None else f"about {clock(left)} left"]

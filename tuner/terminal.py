@@ -5,13 +5,15 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
-console = Console(highlight=False)
+from trainables.redaction import without_secrets
+from tuner.plain_console import PlainConsole
+
+console = PlainConsole(highlight=False)
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = 100  # a file or a pipe has no width of its own
-errors = Console(stderr=True, highlight=False)
+errors = PlainConsole(stderr=True, highlight=False)
 
 
 class SentenceGroup(TyperGroup):
@@ -24,7 +26,7 @@ class SentenceGroup(TyperGroup):
         except (ValueError, OSError) as error:  # ConnectionError is an OSError
             if ctx.params.get("debug"):
                 raise
-            sentence = " ".join(_words(error).split())
+            sentence = " ".join(without_secrets(_words(error)).split())
             errors.print(f"error: {sentence}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
 

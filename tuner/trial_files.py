@@ -13,12 +13,19 @@ class TrialFiles:
 
     def __init__(self, directory: StudyDirectory) -> None:
         self._directory = directory
+        self._again: set[int] = set()
 
     def update(self, record: TrialRecord) -> None:
-        """Write what is missing; a file that is there is whole."""
+        """Write what is missing; a file that is there is whole.
+
+        The config is written again when a second try has changed it.
+        """
         folder = self._directory.trial(record.number)
-        if not (folder / "config.yaml").is_file():
+        changed = record.second_try is not None and record.number not in self._again
+        if changed or not (folder / "config.yaml").is_file():
             write_yaml(folder / "config.yaml", dict(record.config))
+        if changed:
+            self._again.add(record.number)
         if record.state != TrialState.running and not (folder / "metrics.csv").is_file():
             write_atomically(folder / "metrics.csv", metrics_csv(record))
 

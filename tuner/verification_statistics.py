@@ -4,8 +4,6 @@ import statistics
 from dataclasses import dataclass
 from functools import cached_property
 
-from scipy.stats import t as student_t
-
 from trainables.intervals import wilson
 
 Interval = tuple[float, float]
@@ -53,7 +51,7 @@ class Estimate:
         if self.sd is None:
             return None
         count = len(self.shares)
-        half = float(student_t.ppf(0.975, count - 1)) * self.sd / count**0.5
+        half = student_quantile(0.975, count - 1) * self.sd / count**0.5
         return max(0.0, self.mean - half), min(1.0, self.mean + half)
 
     @cached_property
@@ -83,8 +81,15 @@ class Estimate:
         of_seeds, of_images = self.sd**2 / count, (half / NORMAL) ** 2
         total = of_seeds + of_images
         spread = of_seeds**2 / (count - 1) + of_images**2 / max(1, self.images - 1)
-        quantile = float(student_t.ppf(0.975, total**2 / spread))
+        quantile = student_quantile(0.975, total**2 / spread)
         return quantile * float(total**0.5)
+
+
+def student_quantile(share: float, freedom: float) -> float:
+    """Student's t below which ``share`` of the distribution lies."""
+    from scipy.stats import t  # heavy: not to look at a study
+
+    return float(t.ppf(share, freedom))
 
 
 def overlap(one: Estimate, other: Estimate) -> bool:

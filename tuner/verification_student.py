@@ -22,6 +22,7 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.frozen import fingerprint
 from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.redaction import without_secrets
 from trainables.teachers import load_teachers
 from tuner.atomic import write_atomically
 from tuner.evaluating import WORST, Evaluation, Request, evaluate
@@ -88,7 +89,7 @@ def run_student(student: Student, request: Request) -> VerifiedRun | str:
             train(student, say)
         return known(student, request) or measure(student, request, say)
     except Exception as error:
-        write_atomically(student.folder / "error.log", traceback.format_exc())
+        write_atomically(student.folder / "error.log", without_secrets(traceback.format_exc()))
         return _reason(error)
     finally:
         path.unlink(missing_ok=True)
@@ -173,7 +174,7 @@ def _sha256(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    first = str(error).partition("\n")[0]
+    first = without_secrets(str(error)).partition("\n")[0]
     if isinstance(error, DivergedError):
         return f"{Cause.diverged}: {first}"
     out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)

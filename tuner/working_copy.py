@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from trainables.object_store import Stamp, StoreError, UrlFolder, copy_of, patiently
-from trainables.urls import below, completed, without_secrets
+from trainables.urls import below, completed, shown
 from tuner.atomic import write_atomically
 
 FOLDER = ".copy"
@@ -76,7 +76,7 @@ class WorkingCopy:
 
     def called(self, name: str = "") -> str:
         """What a command line calls the study, or something in it."""
-        url = without_secrets(self.typed)
+        url = shown(self.typed)
         return shlex.quote(below(url, name) if name else url)
 
     @property

@@ -22,13 +22,11 @@ from tuner.tracking import default_uri
 def disagreements(victim: Victim, *, uri: str | None = None) -> list[str]:
     """Every promise that does not hold, in words; an empty list is what is promised."""
     study, records = victim.directory.study(), victim.records()
-    client = MlflowClient(uri or default_uri(victim.directory.path))
-    return [
-        *_trials(study, records),
-        *_files(victim, records),
-        *_mlflow(client, study, records),
-        *_trace(victim, records),
-    ]
+    found = [*_trials(study, records), *_files(victim, records), *_trace(victim, records)]
+    if study.tracking.enabled:
+        client = MlflowClient(uri or default_uri(victim.directory.path))
+        found += _mlflow(client, study, records)
+    return found
 
 
 def _trials(study: StudyConfig, records: Sequence[TrialRecord]) -> Iterator[str]:

@@ -6,9 +6,9 @@ import time
 
 import pytest
 import yaml
-from ray_nodes import Nodes
 
 from benchmarks.crashes.driver import STUDY
+from benchmarks.services.ray_nodes import Nodes
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.records import TrialState
@@ -22,10 +22,8 @@ TRIALS, FEWER = 400, 4
 @pytest.fixture(scope="module")
 def cluster():
     pytest.importorskip("aiohttp_cors", reason="Ray's job server needs ray[default]")
-    nodes = Nodes()
-    nodes.start()
-    yield nodes
-    nodes.stop()
+    with Nodes(2, jobs=True) as nodes:
+        yield nodes
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_a_half_written_checkpoint_is_not_loaded_and_its_trial_goes_on(victim):
 
     assert code == 0, study.log.read_text()
     assert disagreements(study) == []
-    assert list(study.directory.path.glob("trials/*/.checkpoint.pt.*"))
+    assert not list(study.directory.path.glob("trials/*/.checkpoint.pt.*/*")), "half a file is left"
 
 
 def test_random_kills_of_driver_actor_and_mlflow_server(victim, tmp_path):

@@ -174,3 +174,20 @@ def condition_of(network):
         torch.backends.cudnn.conv.fp32_precision,
         torch.backends.cuda.matmul.fp32_precision,
     )
+
+
+@pytest.fixture
+def small_device(monkeypatch):
+    """``small_device(images=...)``: an allocator without room for the activations of more."""
+
+    def shrink(images):
+        convolve = torch.nn.Conv2d.forward
+
+        def forward(layer, values):
+            if values.requires_grad and len(values) > images:
+                raise torch.OutOfMemoryError(f"tried to allocate {len(values)} activations")
+            return convolve(layer, values)
+
+        monkeypatch.setattr(torch.nn.Conv2d, "forward", forward)
+
+    return shrink

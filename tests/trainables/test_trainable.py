@@ -1,9 +1,13 @@
 """The Ray adapter, driven by hand as Ray drives it."""
 
 import time
+import weakref
 
 import pytest
+import torch
 
+from trainables.attempt import SupersededError
+from trainables.distillation import Distillation
 from trainables.models.checkpoints import read_checkpoint
 from trainables.trainable import DistillationTrainable
 
@@ -76,11 +80,38 @@ def test_half_a_checkpoint_is_not_loaded_and_the_trial_goes_on_from_the_whole_on
     killed.save_checkpoint("unused")
     whole = tmp_path / "2" / "checkpoint.pt"
     half = whole.read_bytes()[: whole.stat().st_size // 2]
-    whole.with_name(".checkpoint.pt.4711").write_bytes(half)  # of the next one, when it died
+    (folder,) = whole.parent.glob(".checkpoint.pt.*")
+    (folder / "checkpoint.pt").write_bytes(half)  # of the next one, when it died
 
     (last,) = run_to_its_end(DistillationTrainable(config(number=2)))
 
     assert last == undisturbed[-1]
+
+
+def test_a_trial_that_lives_on_elsewhere_leaves_its_second_self_alone(config, tmp_path):
+    cut_off = DistillationTrainable(config())
+    cut_off.step()
+    cut_off.save_checkpoint("unused")
+    run_to_its_end(DistillationTrainable(config()))
+    whole = (tmp_path / "0" / "checkpoint.pt").read_bytes()
+
+    with pytest.raises(SupersededError, match="written by another process by now"):
+        cut_off.step()
+    with pytest.raises(SupersededError):
+        cut_off.save_checkpoint("unused")
+
+    assert (tmp_path / "0" / "checkpoint.pt").read_bytes() == whole
+    assert not (tmp_path / "0" / "error.log").exists()
+
+
+def test_nothing_but_the_files_of_a_trial_is_left_by_a_reused_actor(config, tmp_path):
+    trainable = DistillationTrainable(config())
+    trainable.step()
+    trainable.save_checkpoint("unused")
+
+    trainable.reset_config(config(number=1))
+
+    assert sorted(p.name for p in (tmp_path / "0").iterdir()) == ["checkpoint.pt", "machine.json"]
 
 
 def test_a_finished_trial_that_was_not_reported_is_reported_again(config):
@@ -120,3 +151,56 @@ def test_an_error_is_a_result_with_its_reason_and_a_log(config, tmp_path):
     assert only["failure"].startswith("raised: ValidationError")
     assert "Traceback" in (tmp_path / "0" / "error.log").read_text()
     assert only["report"] == {"epoch": 0}
+
+
+def weights_of(trainable):
+    """Weak references to everything large that a trial made: weights, gradients, momenta."""
+    run = trainable._distillation
+    moments = [value for state in run.optimizer.state.values() for value in state.values()]
+    gradients = [p.grad for p in run.student.parameters()]
+    tensors = [*run.student.parameters(), *gradients, *moments, *run.best.weights.values()]
+    return [weakref.ref(tensor) for tensor in tensors if isinstance(tensor, torch.Tensor)]
+
+
+def test_nothing_of_a_stopped_trial_is_left_when_the_next_one_is_built(config, monkeypatch):
+    reused = DistillationTrainable(config(number=1, early_stopping={}))
+    reused.step()
+    old, build, left = weights_of(reused), Distillation.build, []
+
+    def counted(*arguments, **more):
+        left.append(sum(reference() is not None for reference in old))
+        return build(*arguments, **more)
+
+    monkeypatch.setattr(Distillation, "build", counted)
+    reused.reset_config(config(number=2))
+
+    assert len(old) > 20
+    assert left == [0]
+
+
+def test_a_trial_that_runs_out_of_memory_lets_everything_go_at_once(config, small_device):
+    trainable = DistillationTrainable(config())
+    trainable.step()
+    old = weights_of(trainable)
+    small_device(images=100)
+
+    last = trainable.step()
+
+    assert last["failure"].startswith("out of memory: OutOfMemoryError: tried to allocate 300")
+    assert last["report"]["epoch"] == 1
+    assert [reference() for reference in old] == [None] * len(old)
+
+
+def test_an_actor_that_ran_out_of_memory_goes_on_in_parts_from_the_checkpoint(config, small_device):
+    measured = {"batch_size": 300}
+    trainable = DistillationTrainable(config(validation=measured))
+    trainable.step()
+    trainable.save_checkpoint("unused")
+    small_device(images=100)
+    trainable.step()
+
+    in_parts = {"micro_batches": 3, "from_epoch": 2}
+    trainable.reset_config(config(validation=measured, accumulation=in_parts))
+    (last,) = run_to_its_end(trainable)
+
+    assert (last["failure"], last["report"]["epoch"], last["done"]) == ("", 2, True)

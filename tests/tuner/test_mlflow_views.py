@@ -182,6 +182,15 @@ def test_the_text_begins_with_links_to_all_views_and_follows_the_study(opened):
     assert "[importance]" not in after
 
 
+def test_a_description_is_text_and_no_markdown(opened):
+    mlflow = opened(description="<img src=x> ![a](//evil.example/b) [c](javascript:d) `e` | f")
+
+    write_note(mlflow)
+
+    shown = text(mlflow)
+    assert r"\<img src=x\> \!\[a\](//evil.example/b) \[c\](javascript:d) \`e\` \| f" in shown
+
+
 def test_a_text_that_a_person_wrote_stays(opened):
     mlflow = opened()
     write_note(mlflow)

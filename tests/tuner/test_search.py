@@ -216,7 +216,7 @@ def test_a_trial_lost_with_its_worker_is_made_good_once(search):
     assert all(record.config != lost.config for record in rest)
 
 
-def test_out_of_memory_is_not_tried_again_and_the_region_is_avoided(search):
+def test_a_trial_that_failed_for_want_of_memory_is_not_made_good_and_its_region_is_avoided(search):
     fixed = {f"alignments/{term}": False for term in ("covariance", "gram", "input_gradient")}
     sampler = {"name": "tpe", "startup_trials": 6}
     running = search(fixed=fixed, trials=60, sampler=sampler, **PLAIN, **FIFO)

@@ -5,6 +5,7 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,37 @@ from trainables.models.network import Network
 from trainables.models.normalization import ChannelStatistics
 from trainables.models.student_file import read_student
 from trainables.models.wrapping import Unwrapped, Weights, unwrap
+from trainables.persistence import persistently
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:
-    """Write ``state``; ``path`` holds the old or the whole new content, also after a kill."""
+    """Write ``state``; ``path`` holds the old or the whole new content, also after a kill.
+
+    Tried again after a passing fault, such as one of a shared disk.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    persistently(lambda: _save(state, path))
+
+
+def _save(state: Mapping[str, Any], path: Path) -> None:
     half_written = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with half_written.open("wb") as file:
-            torch.save(dict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
+        write_flushed(state, half_written)
         half_written.replace(path)
     finally:
-        half_written.unlink(missing_ok=True)
+        with suppress(OSError):
+            half_written.unlink(missing_ok=True)
+
+
+def write_flushed(state: Mapping[str, Any], path: Path) -> None:
+    """Write ``state`` where nobody looks for it yet; it is on the disk after that."""
+    with path.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

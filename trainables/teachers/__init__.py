@@ -3,6 +3,7 @@
 from trainables.teachers.pairs import check_pair as check_pair
 from trainables.teachers.preparing import PreparedTeacher as PreparedTeacher
 from trainables.teachers.preparing import check_teacher as check_teacher
+from trainables.teachers.preparing import forget_teachers as forget_teachers
 from trainables.teachers.preparing import load_teacher as load_teacher
 from trainables.teachers.preparing import load_teachers as load_teachers
 from trainables.teachers.preparing import prepare_teacher as prepare_teacher

@@ -186,3 +186,8 @@ def _load(config: TrialConfig, directory: Path) -> Network:
 @lru_cache(maxsize=4)  # an actor that serves many trials keeps its teachers on the device
 def _cached(place: TrialConfig, path: Path) -> Network:
     return prepared_network(path, place)
+
+
+def forget_teachers() -> None:
+    """Let go of the teachers that are kept on the device for the trials to come."""
+    _cached.cache_clear()

@@ -5,7 +5,8 @@ driver's, and through it Ray's workers. The product knows nothing of it.
 
 ``CRASH_PLAN`` names a file that holds one moment, such as ``after Ledger.report 2``: the process
 in which it happens for the second time takes the file away and dies by SIGKILL. ``CRASH_TRACE``
-names a file to which a line is added for every epoch begun, saved, stored and judged.
+names a file to which a line is added for every epoch begun, saved, refused, stored and judged; it
+ends with the time and with what ``CRASH_NODE`` says.
 """
 
 import fnmatch
@@ -14,6 +15,7 @@ import importlib.machinery
 import os
 import signal
 import sys
+import time
 import types
 
 PLAN, TRACE = os.environ.get("CRASH_PLAN", ""), os.environ.get("CRASH_TRACE", "")
@@ -45,7 +47,8 @@ def reach(moment):
 
 
 def note(*words):
-    line = " ".join(map(str, words)) + "\n"
+    where = os.environ.get("CRASH_NODE", "-")
+    line = " ".join(map(str, [*words, f"{time.time():.3f}", where])) + "\n"
     file = os.open(TRACE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(file, line.encode())
     os.close(file)
@@ -110,16 +113,28 @@ def watch_trainable(module):
         if trainable._distillation is not None:
             note("begun", int(trainable._directory.name), trainable._distillation.epoch)
 
-    def saved(_, state, path):
-        note("saved", int(path.parent.name), state["epoch"])
-
     watch(module.DistillationTrainable, "step", before=begun)
-    watch(module, "save_atomically", after=saved)
+
+
+def watch_attempt(module):
+    save = module.Attempt.save
+
+    def watched(attempt, state):
+        trial = attempt.checkpoint.parent.name
+        try:
+            save(attempt, state)
+        except module.SupersededError:
+            note("refused", int(trial), state["epoch"])
+            raise
+        note("saved", int(trial), state["epoch"])
+
+    module.Attempt.save = watched
 
 
 WATCHED = {
     "tuner.ledger": watch_ledger,
     "tuner.halving": watch_halving,
+    "trainables.attempt": watch_attempt,
     "trainables.trainable": watch_trainable,
     "tuner.search": lambda module: watch(module.Search, "_end"),
     "tuner.trial_files": lambda module: watch(module.TrialFiles, "update"),

@@ -1,0 +1,1 @@
+"""A study over three Ray nodes with a team's services, all of which fail once."""

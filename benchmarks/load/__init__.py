@@ -1,0 +1,1 @@
+"""A study under load, and on servers and disks that fail; see docs/reliability.md."""

@@ -1,0 +1,1 @@
+"""Nodes of a cluster that are killed, cut off, taken away with notice, and joined."""

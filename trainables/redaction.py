@@ -1,0 +1,85 @@
+"""Text for people and files, without the secrets that it may hold."""
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+HIDDEN = "***"
+SHORTEST = 8
+"""Characters of a variable's value that is looked for; shorter ones stand in any text by chance."""
+
+REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+"""``${NAME}``: a variable of the environment in place of a secret."""
+
+SECRET_VARIABLE = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|(^|_)TOKEN(_|$)"
+    r"|(ACCESS|API|AUTH|PRIVATE|ACCOUNT)_?KEY",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(r"_(PATH|FILE|DIR|MODE|TTL|TIMEOUT|EXPIRATION)$", re.IGNORECASE)
+_END = r"\s'\"<>"
+_LOGIN = re.compile(
+    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^:/@{_END}]*)(?::(?P<password>[^{_END}]*))?@"
+)
+_SECRET_NAME = (
+    r"[\w.-]*(?:password|passwd|passphrase|secret)[\w.-]*"
+    r"|(?:[\w.-]*[_.-])?(?:pwd|token|signature|sig|credentials?"
+    r"|(?:access|api|private|account)_?key(?:_id)?)"
+)
+_PARAMETER = re.compile(
+    rf"(?P<name>[?&;](?:{_SECRET_NAME})=)(?P<value>[^&;#{_END}]+)", re.IGNORECASE
+)
+_WORD = re.compile(
+    rf"(?P<name>\b\w*(?:password|passwd|secret_?(?:access_?)?key)=)(?P<value>[^&;#{_END}]+)",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(r"\b(?P<name>(?:Bearer|Basic) )(?P<value>[\w+/=.~-]{8,})")
+
+
+def without_secrets(text: str) -> str:
+    """The text with ``***`` for logins in URLs, passwords and keys, and secret variables' values.
+
+    Secret are the variables of the environment whose name says so, such as ``PGPASSWORD`` and
+    ``AWS_SECRET_ACCESS_KEY``, if they have 8 characters or more; also where they are URL-quoted or
+    base64. What a reference ``${NAME}`` says stays.
+    """
+    text = without_url_secrets(text)
+    for pattern in (_WORD, _HEADER):
+        text = pattern.sub(_hidden_value, text)
+    for value in sorted(_secret_values(), key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
+
+
+def without_url_secrets(text: str) -> str:
+    """The text with ``***`` for the password of each URL, and for secrets in its query."""
+    return _PARAMETER.sub(_hidden_value, _LOGIN.sub(_hidden_login, text))
+
+
+def _hidden_login(match: re.Match[str]) -> str:
+    scheme, user, password = match["scheme"], match["user"], match["password"]
+    web = scheme.lower() in {"http", "https"}
+    if web and "/" in (password or ""):  # of http://host:80/a@b, the path
+        return match[0]
+    if password is None:  # a token is often all there is of a login on the web
+        return f"{scheme}://{HIDDEN if web and user else user}@"
+    return f"{scheme}://{user}:{_hidden(password)}@"
+
+
+def _hidden_value(match: re.Match[str]) -> str:
+    return f"{match['name']}{_hidden(match['value'])}"
+
+
+def _hidden(secret: str) -> str:
+    return secret if not secret or REFERENCE.fullmatch(secret) else HIDDEN
+
+
+def _secret_values() -> Iterator[str]:
+    """Values of secret variables, in every form in which they may have been written."""
+    for name, value in os.environ.items():
+        known = SECRET_VARIABLE.search(name) and not _PLACE.search(name)
+        if known and len(value) >= SHORTEST and not value.startswith("/"):
+            encoded = base64.b64encode(value.encode()).decode()
+            yield from {value, quote(value), quote(value, safe=""), quote_plus(value), encoded}

@@ -1,0 +1,33 @@
+"""What reaches the terminal past the verbs, log lines and tracebacks: without secrets, as text."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from trainables.redaction import without_secrets
+from tuner.plain_console import plain
+
+
+class DiscreetRecord(logging.LogRecord):
+    """A line of a log, of ours or of a library."""
+
+    def getMessage(self) -> str:  # noqa: N802  # logging's own name
+        """The line."""
+        return plain(without_secrets(super().getMessage()))
+
+
+@contextmanager
+def discreet() -> Iterator[None]:
+    """Keep secrets out of logs and out of the traceback of an error that nobody caught.
+
+    Raises:
+        SystemExit: with code 1, after such a traceback.
+    """
+    logging.setLogRecordFactory(DiscreetRecord)
+    try:
+        yield
+    except Exception:
+        sys.stderr.write(plain(without_secrets(traceback.format_exc())))
+        raise SystemExit(1) from None

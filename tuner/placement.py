@@ -1,0 +1,46 @@
+"""What Ray sets aside for a trial."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ray.tune import PlacementGroupFactory
+
+from tuner.study import ResourcesConfig
+
+Bundle = dict[str, float]
+
+
+def placement(resources: ResourcesConfig) -> Callable[[dict[str, Any]], PlacementGroupFactory]:
+    """As Tune asks it, by the trial's config: for one process, or for each worker of the trial.
+
+    Workers get their places together or not at all, close to each other. Who drives them takes no
+    core: it waits. A trial that is tried again alone takes whole GPUs.
+    """
+
+    def of_trial(config: dict[str, Any]) -> PlacementGroupFactory:
+        bundle = _bundle(resources, whole=bool(config.get("alone")))
+        if resources.workers == 1:
+            return PlacementGroupFactory([bundle])
+        return PlacementGroupFactory([{}, *[bundle] * resources.workers], strategy="PACK")
+
+    return of_trial
+
+
+def _bundle(resources: ResourcesConfig, *, whole: bool) -> Bundle:
+    gpus = max(1.0, resources.gpus) if whole else resources.gpus
+    return {"CPU": resources.cpus} | ({"GPU": gpus} if gpus else {})
+
+
+def require(resources: ResourcesConfig, present: Mapping[str, float]) -> None:
+    """Refuse what this machine can never give; Ray would wait for it for ever.
+
+    Raises:
+        ValueError: with what is asked for and what is there.
+    """
+    gpus = present.get("GPU", 0)
+    if resources.gpus * resources.workers > gpus:
+        workers = f" for each of {resources.workers} workers" if resources.workers > 1 else ""
+        raise ValueError(
+            f"resources.gpus asks for {resources.gpus:g} per trial{workers}, but this machine has "
+            f"{gpus:g}; lower it, or give the address of a cluster"
+        )
