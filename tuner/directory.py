@@ -117,7 +117,7 @@ class StudyDirectory:
             ValueError: if it belongs to another study; nothing is written then.
         """
         if self.config.is_file():
-            refuse_another(load_study(self.config), study, self.path)
+            refuse_another(load_study(self.config), study, str(self))
         elif self.path.exists() and not all(map(self._left_by_a_kill, self.path.iterdir())):
             raise ValueError(
                 f"directory {self} is not empty and holds no study.yaml; "
@@ -206,7 +206,7 @@ def write_yaml(path: Path, content: object) -> None:
     write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def refuse_another(before: StudyConfig, now: StudyConfig, path: Path) -> None:
+def refuse_another(before: StudyConfig, now: StudyConfig, place: str | Path) -> None:
     """See that what is asked for is what lives in a directory, but for what is free to change.
 
     Raises:
@@ -218,6 +218,6 @@ def refuse_another(before: StudyConfig, now: StudyConfig, path: Path) -> None:
 
     if differences := describe_differences(identity(before), identity(now)):
         raise ValueError(
-            f"directory {path} belongs to another study: {differences}; "
+            f"directory {place} belongs to another study: {differences}; "
             "choose another directory, or another name"
         )

@@ -6,10 +6,10 @@ once it has stood still for ``PATIENCE`` seconds, the row is taken over. No cloc
 every change names what it replaces, so that of two who try, one succeeds.
 """
 
-import _thread
 import json
 import os
 import platform
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -162,7 +162,7 @@ class Lease:
                 continue
             if not kept and not self._ours():
                 self._lost = True
-                _thread.interrupt_main()
+                os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C: trials end, nothing is lost
                 return
             self._beat += 1
 
