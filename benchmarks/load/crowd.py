@@ -95,5 +95,3 @@ def misses(row: dict[str, Any]) -> list[str]:
         <= 2 * row["trials"] + 3,
     }
     return [words for words, held in checks.items() if not held]
-
-

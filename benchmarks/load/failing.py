@@ -91,9 +91,7 @@ def measure(folder: Path, *, trials: int, every: int) -> dict[str, Any]:
 def sentences(victim: Victim) -> list[str]:
     """What the command said in red, without the place."""
     lines = victim.log.read_text().splitlines()
-    return [
-        line.replace(f"{victim.folder}/", "") for line in lines if line.startswith("error: ")
-    ]
+    return [line.replace(f"{victim.folder}/", "") for line in lines if line.startswith("error: ")]
 
 
 def misses(row: dict[str, Any]) -> list[str]:
