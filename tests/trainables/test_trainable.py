@@ -120,3 +120,19 @@ def test_an_error_is_a_result_with_its_reason_and_a_log(config, tmp_path):
     assert only["failure"].startswith("raised: ValidationError")
     assert "Traceback" in (tmp_path / "0" / "error.log").read_text()
     assert only["report"] == {"epoch": 0}
+
+
+def test_a_state_that_cannot_be_stored_is_told_and_says_nothing_about_the_trial(config, tmp_path):
+    trainable = DistillationTrainable(config())
+    trainable.step()
+    (tmp_path / "0" / "machine.json").unlink()
+    (tmp_path / "0").rmdir()
+    (tmp_path / "0").write_text("a file where the folder was")
+
+    saved = trainable.save_checkpoint("")
+    result = trainable.step()
+
+    assert saved == {"path": ""}
+    assert result["failure"].startswith(f"storage: {tmp_path / '0' / 'checkpoint.pt'} on ")
+    assert result["done"]
+    assert set(result["report"]) == {"epoch", "cost/seconds"}
