@@ -1,7 +1,7 @@
 """Which parameter matters for which objective, as Optuna computes it."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import _lru_cache_wrapper, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
@@ -89,7 +89,17 @@ def _shares(
             optuna.trial.create_trial(params=params, distributions=distributions, value=value)
         )
     found = optuna.importance.get_param_importances(study, evaluator=_evaluator(evaluator, seed))
+    _let_trees_go()
     return {name: float(share) for name, share in found.items()}
+
+
+def _let_trees_go() -> None:
+    """Empty caches of Optuna's methods, which keep every tree of every forest for ever."""
+    from optuna.importance._fanova._tree import _FanovaTree  # heavy, too
+
+    for method in vars(_FanovaTree).values():
+        if isinstance(method, _lru_cache_wrapper):
+            method.cache_clear()
 
 
 def _evaluator(name: Evaluator, seed: int) -> "BaseImportanceEvaluator":

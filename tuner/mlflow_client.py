@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import tempfile
 from pathlib import Path
 
 import mlflow
@@ -23,6 +24,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from trainables.redaction import without_secrets
+from tuner.atomic import write_atomically
 from tuner.secrets import filled_in
 
 # By default one call to a dead server blocks for four minutes; waiting is done elsewhere.
@@ -84,7 +86,17 @@ def _create_sqlite(uri: str) -> MlflowClient:
     database.parent.mkdir(parents=True, exist_ok=True)
     with database.with_name(f".{database.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists() or not database.stat().st_size:
+            write_atomically(database, _empty_store())
         return MlflowClient(tracking_uri=uri)
+
+
+def _empty_store() -> bytes:
+    """A database with MLflow's tables, made elsewhere: one that is left half made stays broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "mlflow.db"
+        MlflowClient(tracking_uri=f"{SQLITE}{database}").search_experiments(max_results=1)
+        return database.read_bytes()
 
 
 def unreachable(uri: str, error: Exception) -> str:

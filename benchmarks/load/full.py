@@ -48,8 +48,14 @@ def fill(place: Path) -> Path:
     return ballast
 
 
-def measure(folder: Path, *, trials: int) -> dict[str, Any]:
-    """Start on a full disk, then fill it while trials run, make room, and start again."""
+def measure(folder: Path, *, trials: int, stored: int = 3) -> dict[str, Any]:
+    """Start on a full disk, then fill it while trials run, make room, and start again.
+
+    Args:
+        folder: emptied first.
+        trials: of the study.
+        stored: reports before the disk is filled.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     resources = {"cpus": 1, "max_concurrent": 2, "min_free_disk_gb": 0}
     victim = Victim(folder, trials=trials, resources=resources)
@@ -58,20 +64,20 @@ def measure(folder: Path, *, trials: int) -> dict[str, Any]:
         codes = [victim.finish()]
         ballast.unlink()
         victim.start()
-        victim.wait_for("stored", 3)
+        victim.wait_for("stored", stored)
         ballast = fill(disk)
         codes.append(_code(victim))
-        stored = _reports(victim)
+        before = _reports(victim)
         ballast.unlink()
         codes.append(victim.finish())
-        kept = all(report in _reports(victim) for report in stored)
+        kept = all(report in _reports(victim) for report in before)
         return {
             "trials": len(victim.records()),
             "asked": trials,
             "exits": codes,
             "sentences": sentences(victim),
             "tracebacks": victim.log.read_text().count("Traceback"),
-            "reports_when_full": len(stored),
+            "reports_when_full": len(before),
             "kept": kept,
             "disagreements": disagreements(victim),
         }

@@ -114,7 +114,18 @@ def slope(rows: list[dict[str, Any]]) -> float:
     return round(1e3 * grown / (large["trials"] - small["trials"]), 1)
 
 
+MOST_KILOBYTES = 500.0
+"""Per trial of 20 reports; 5,000 trials are then 2.5 GB."""
+
+
+def misses(row: dict[str, Any]) -> list[str]:
+    """Promises that did not hold, in words."""
+    grown = row["kilobytes_per_trial"]
+    return [f"{grown} kB per trial"] if grown > MOST_KILOBYTES else []
+
+
 def main() -> None:
+    """Measure in this process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trials", type=int)
     parser.add_argument("epochs", type=int)

@@ -237,3 +237,17 @@ def test_an_actor_that_ran_out_of_memory_goes_on_in_parts_from_the_checkpoint(co
     (last,) = run_to_its_end(trainable)
 
     assert (last["failure"], last["report"]["epoch"], last["done"]) == ("", 2, True)
+
+
+def test_a_state_that_cannot_be_stored_is_told_and_says_nothing_about_the_trial(config, tmp_path):
+    trainable = DistillationTrainable(config())
+    trainable.step()
+    (tmp_path / "0" / "checkpoint.pt").mkdir()
+
+    saved = trainable.save_checkpoint("")
+    result = trainable.step()
+
+    assert saved == {"path": ""}
+    assert result["failure"].startswith(f"storage: {tmp_path / '0' / 'checkpoint.pt'} on ")
+    assert result["done"]
+    assert set(result["report"]) == {"epoch", "cost/seconds"}

@@ -1,9 +1,11 @@
 """Shares of parameters in the spread of objectives."""
 
 import dataclasses
+import gc
 
 import pytest
 from make_records import make_record, make_results, make_study
+from optuna.importance._fanova._tree import _FanovaTree
 
 from tuner.importance import FEWEST, OFF, importances
 from tuner.results import Results
@@ -66,3 +68,9 @@ def test_shares_are_the_same_again():
     results = study_of(*map(one_matters, range(20)))
 
     assert importances(results) == importances(results)
+
+
+def test_no_forest_is_kept_once_the_shares_are_known():
+    importances(study_of(*map(one_matters, range(2 * FEWEST))))
+
+    assert _FanovaTree not in map(type, gc.get_objects())

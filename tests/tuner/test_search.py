@@ -9,6 +9,7 @@ import pytest
 from tuner.ledger import Ledger
 from tuner.records import Cause, TrialState
 from tuner.search import Search
+from tuner.stopping import StorageFailedError
 from tuner.study import StudyConfig
 
 STUDY = {
@@ -360,3 +361,16 @@ def test_constraints_come_first_at_a_rung(search):
     violating = running.report(5, report(3, clean=0.5, robust=0.9))
 
     assert violating.state == TrialState.stopped
+
+
+def test_a_trial_that_cannot_store_its_state_stops_the_study_and_stays_unfinished(search):
+    study = search()
+    number = study.ask().number
+    study.report(number, report(1))
+
+    with pytest.raises(StorageFailedError, match=f"trial {number} cannot store its state: /full"):
+        study.report(number, report(2), failure="storage: /full: No space left on device")
+
+    record = study.ledger.record(number)
+    assert record.state == TrialState.running
+    assert [told["epoch"] for told in record.reports] == [1]
