@@ -75,7 +75,7 @@ class Nodes:
             )
 
     def _wait(self, ready):
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and all(p.poll() is None for p in self.processes):
             if ready():
                 return
@@ -95,7 +95,7 @@ class Nodes:
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
-            process.wait(60)
+            process.wait(120)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def tuner(self, folder, *arguments, **environment):
@@ -106,6 +106,6 @@ class Nodes:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
             check=False,
         )

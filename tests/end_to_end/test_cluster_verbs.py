@@ -43,7 +43,7 @@ def records(folder):
 
 
 def wait_for_report(folder):
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 600
     while not any(record.reports for record in records(folder)):
         assert time.monotonic() < deadline, "no trial reported anything"
         time.sleep(0.2)
@@ -119,7 +119,7 @@ def test_a_local_driver_is_stopped_by_its_lock(cluster, study, tmp_path):
     wait_for_report(tmp_path)
 
     stopped = cluster.tuner(tmp_path, "stop", "runs/small")
-    said, _ = driver.communicate(timeout=60)
+    said, _ = driver.communicate(timeout=600)
     twice = cluster.tuner(tmp_path, "stop", "runs/small")
 
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr + said

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from page_studies import FRONT, OTHERS, SEEDS, STUDY, bring, record, with_size
+from ray_nodes import free_port
 
 from tuner.mlflow_pages import view_id
 from tuner.mlflow_server import serve
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.end_to_end
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 POINTS = ".scatterlayer .points path"
-WAIT = 20_000  # milliseconds
+WAIT = 120_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def served(tmp_path_factory):
     uri = bring(Results(STUDY, trials), folder / "digits")
     seeds = [with_size(record(0)), dataclasses.replace(with_size(record(1)), repeats=0)]
     bring(Results(SEEDS, [*seeds, with_size(record(4))]), folder / "seeds")
-    with serve(uri) as base:
+    with serve(uri, free_port()) as base:
         yield {
             "digits": pages(STUDY, folder / "digits", uri, base=base),
             "seeds": pages(SEEDS, folder / "seeds", uri, base=base),
