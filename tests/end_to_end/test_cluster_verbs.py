@@ -1,5 +1,6 @@
 """A study on a cluster of two nodes: looked at, handed over, read along, stopped, finished."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -107,7 +108,8 @@ def test_a_trials_log_shows_its_epochs(cluster, study):
     assert shown.stdout.splitlines()[-1] == "files: runs/small/trials/0000"
 
 
-def test_a_local_driver_is_stopped_by_its_lock(cluster, study, tmp_path):
+def test_a_local_driver_is_stopped_by_its_lock(cluster, study, victims_teachers, tmp_path):
+    shutil.copytree(victims_teachers, tmp_path / "runs/teachers")
     driver = subprocess.Popen(
         [sys.executable, "-m", "tuner", "run", study / "study.yaml", "--address", cluster.address],
         cwd=tmp_path,
