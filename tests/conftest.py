@@ -8,6 +8,27 @@ import pytest
 import torch
 
 END_TO_END = Path(__file__).parent / "end_to_end"
+LONGEST = [
+    "end_to_end/test_study.py",  # and all others on the finished study
+    "end_to_end/test_crashes.py",
+    "end_to_end/test_disturbances.py",
+    "end_to_end/test_cluster_verbs.py",
+    "end_to_end/test_mlflow_pages.py",
+    "end_to_end/test_distributed.py",
+    "test_planted_bugs.py",
+    "trainables/test_timm_families.py",
+    "trainables/test_autoattack.py",
+    "trainables/test_distillation.py",
+    "trainables/test_teachers.py",
+    "trainables/test_layouts.py",
+]
+"""Files that are begun first, so that no process works alone in the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, in this order; all others as they were found."""
+    places = {END_TO_END.parent / file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
@@ -15,6 +36,7 @@ def pytest_xdist_make_scheduler(config, log):
     """Tests of a file share a process; files on the finished study do, too: it is run once."""
     if config.getoption("dist") != "loadfile":
         return None
+    config.option.loadscopereorder = False  # files of many tests first; ours are sorted by time
     from xdist.scheduler import LoadScopeScheduling
 
     class LoadStudyScheduling(LoadScopeScheduling):

@@ -64,6 +64,24 @@ def test_help_does_not_import_torch_or_ray():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+def test_looking_at_a_study_imports_nothing_that_only_running_one_needs():
+    program = (
+        "import sys, tuner.showing, tuner.status_view, tuner.export; "
+        "assert not {'ray', 'mlflow', 'sklearn', 'scipy.stats'} & set(sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_the_garbage_collector_stays_as_the_user_has_set_it():
+    program = (
+        "import gc; gc.set_threshold(700, 20, 30); import trainables; "
+        "assert gc.get_threshold() == (700, 20, 30)"
+    )
+
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
 def imported_packages(path):
     nodes = list(ast.walk(ast.parse(path.read_text())))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]

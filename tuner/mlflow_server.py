@@ -28,7 +28,7 @@ QUIET = {
 
 @contextmanager
 def serve(
-    uri: str, port: int | None = None, *, host: str = THIS_MACHINE, timeout: float = 60
+    uri: str, port: int | None = None, *, host: str = THIS_MACHINE, timeout: float = 120
 ) -> Iterator[str]:
     """The address of a server of the store, which runs until the block is left.
 
@@ -102,7 +102,7 @@ def _start(uri: str, port: int, access: Access, log: IO[bytes]) -> subprocess.Po
 def _wait(server: subprocess.Popen[bytes], base: str, log: IO[bytes], *, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and server.poll() is None:
-        if _answers(base):
+        if _answers(base) and _listens(server, int(base.rpartition(":")[2])):
             return
         time.sleep(0.1)
     log.seek(0)
@@ -116,6 +116,16 @@ def _answers(base: str) -> bool:
         with urllib.request.urlopen(f"{base}/health", timeout=2) as response:
             return bool(response.status == 200)
     except OSError:
+        return False
+
+
+def _listens(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it is our server that answers: another one may have taken the port meanwhile."""
+    try:
+        own = psutil.Process(server.pid)
+        family = [own, *own.children(recursive=True)]
+        return any(c.laddr.port == port for p in family for c in p.net_connections() if c.laddr)
+    except psutil.NoSuchProcess:  # a worker of it, just now; it is asked again
         return False
 
 

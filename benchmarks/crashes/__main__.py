@@ -87,7 +87,7 @@ class Torment:
         """Wait for the driver; its exit code, or None if it was killed."""
         assert self.victim.driver is not None
         try:
-            code = self.victim.driver.wait(300)
+            code = self.victim.driver.wait(900)
         except subprocess.TimeoutExpired:
             self.victim.kill_driver()
             return -1

@@ -111,7 +111,7 @@ class Victim:
             )
         return self.driver
 
-    def finish(self, *arguments: str, timeout: float = 240) -> int:
+    def finish(self, *arguments: str, timeout: float = 900) -> int:
         """Start a driver and let it come to its end."""
         return self.start(*arguments).wait(timeout)
 
@@ -169,7 +169,7 @@ class Victim:
     def fired(self) -> bool:
         return self.plan.with_name("plan.fired").exists()
 
-    def wait_for(self, kind: str, number: int, timeout: float = 120) -> bool:
+    def wait_for(self, kind: str, number: int, timeout: float = 600) -> bool:
         """Wait for so many lines of a kind in the trace; whether they came while it ran."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self.alive:

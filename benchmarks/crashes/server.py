@@ -1,5 +1,6 @@
 """A real MLflow server that is killed and started again on its port."""
 
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -8,6 +9,13 @@ import psutil
 
 from benchmarks.crashes.driver import command_line, kill
 from tuner.mlflow_server import serve
+
+
+def free_port() -> int:
+    """A port for a server beside others: two that start at once would both find 5000 free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -27,7 +35,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, on the port where it was."""
-        port = int(self.uri.rpartition(":")[2]) if self.uri else None
+        port = int(self.uri.rpartition(":")[2]) if self.uri else free_port()
         self.uri = self._open.enter_context(serve(self._store, port))
 
     def kill(self) -> None:

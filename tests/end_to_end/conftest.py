@@ -1,9 +1,12 @@
-"""A small study, and what it comes to when nothing disturbs it."""
+"""A small study, what it comes to when nothing disturbs it, and one that is there to be killed."""
+
+import shutil
 
 import pytest
 import yaml
-from run_tuner import EPOCHS, TRIALS, tuner
+from run_tuner import EPOCHS, TRIALS, prepare_teachers, tuner
 
+from benchmarks.crashes.driver import Victim
 from tuner.study_file import find_study
 
 
@@ -29,3 +32,33 @@ def finished(small_study, tmp_path_factory):
     result = tuner(folder, "run", small_study)
     assert result.returncode == 0, result.stdout + result.stderr
     return folder, result
+
+
+@pytest.fixture(scope="session")
+def teachers(small_study, tmp_path_factory):
+    """The folder of the small study's teacher, for studies of which only the trials matter."""
+    return prepare_teachers(small_study, tmp_path_factory.mktemp("teachers"))
+
+
+@pytest.fixture(scope="session")
+def victims_teachers(tmp_path_factory):
+    """The same for the study that is there to be killed."""
+    victim = Victim(tmp_path_factory.mktemp("victim"))
+    return prepare_teachers(victim.file, victim.directory.teachers)
+
+
+@pytest.fixture
+def victim(tmp_path, victims_teachers):
+    """``victim(**changes)``: a study of four trials of three epochs, with rungs at 1 and 2."""
+    studies = []
+
+    def create(*, with_teacher=True, **changes):
+        studies.append(Victim(tmp_path, **{"trials": 4, **changes}))
+        if with_teacher:
+            shutil.copytree(victims_teachers, studies[-1].directory.teachers)
+        return studies[-1]
+
+    yield create
+    for study in studies:
+        if study.alive:
+            study.kill_driver()

@@ -3,12 +3,19 @@
 import subprocess
 import sys
 import time
+import warnings
+from contextlib import chdir
 
 import mlflow
 import pytest
+from typer.testing import CliRunner
 
+from trainables.teachers import prepare_teacher
+from tuner.cli import app
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
+from tuner.runner import teachers_to_prepare
+from tuner.study_file import load_study
 
 TUNER = [sys.executable, "-m", "tuner"]
 TRIALS, EPOCHS = 8, 4
@@ -21,9 +28,31 @@ def tuner(folder, *arguments):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=420,
+        timeout=900,
         check=False,
     )
+
+
+def verb(folder, *arguments):
+    """Run a verb that does not start Ray in this process, which has imported everything already.
+
+    A warning that a user would see is an error.
+    """
+    with chdir(folder), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for unseen in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", unseen)
+        result = CliRunner().invoke(app, [*map(str, arguments)])
+    code = result.exit_code
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return subprocess.CompletedProcess(arguments, code, result.stdout, result.stderr)
+
+
+def prepare_teachers(file, place):
+    """Train a study's teachers in this process: a study that finds them starts sooner."""
+    for config in teachers_to_prepare(load_study(file)).values():
+        prepare_teacher(config, place)
+    return place
 
 
 def records(folder):
@@ -41,7 +70,7 @@ def mlflow_runs(folder):
 
 def wait_for_reports(folder, number, driver):
     journal = folder / "runs" / "digits" / "optuna.journal"
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and driver.poll() is None:
         text = journal.read_text() if journal.is_file() else ""
         if text.count('"report/') >= number and '"label"' in text:

@@ -1,5 +1,6 @@
 """A study on a cluster of two nodes: looked at, handed over, read along, stopped, finished."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -41,7 +42,7 @@ def records(folder):
 
 
 def wait_for_report(folder):
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 600
     while not any(record.reports for record in records(folder)):
         assert time.monotonic() < deadline, "no trial reported anything"
         time.sleep(0.2)
@@ -105,7 +106,8 @@ def test_a_trials_log_shows_its_epochs(cluster, study):
     assert shown.stdout.splitlines()[-1] == "files: runs/small/trials/0000"
 
 
-def test_a_local_driver_is_stopped_by_its_lock(cluster, study, tmp_path):
+def test_a_local_driver_is_stopped_by_its_lock(cluster, study, victims_teachers, tmp_path):
+    shutil.copytree(victims_teachers, tmp_path / "runs/teachers")
     driver = subprocess.Popen(
         [sys.executable, "-m", "tuner", "run", study / "study.yaml", "--address", cluster.address],
         cwd=tmp_path,
@@ -117,7 +119,7 @@ def test_a_local_driver_is_stopped_by_its_lock(cluster, study, tmp_path):
     wait_for_report(tmp_path)
 
     stopped = cluster.tuner(tmp_path, "stop", "runs/small")
-    said, _ = driver.communicate(timeout=60)
+    said, _ = driver.communicate(timeout=600)
     twice = cluster.tuner(tmp_path, "stop", "runs/small")
 
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr + said

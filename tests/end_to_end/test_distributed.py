@@ -82,7 +82,7 @@ def test_the_checkpoint_of_another_config_is_refused_in_one_sentence(config, tmp
     other = config.model_copy(update={"seed": 1})
 
     with pytest.raises(ValueError, match="this checkpoint belongs to another config"):
-        list(train_distributed(other, checkpoint, teachers, workers=2))
+        list(train_distributed(other, checkpoint, teachers, workers=1))
 
 
 def test_tuner_train_shares_every_batch_among_workers(tmp_path):

@@ -68,22 +68,3 @@ def test_the_python_page_runs_as_a_notebook_would(reader):
     assert len(names["measured"].table) == 3 * 1 + 2
     assert {"front.html", "curves.png"} <= {path.name for path in reader.iterdir()}
     assert names["path"].is_file()
-
-
-def test_a_study_runs_from_python(small_study, tmp_path):
-    program = (
-        "from tuner import Study\n"
-        f"study = Study.load({str(small_study)!r}, trials=2, directory='runs/from_python')\n"
-        "study.run()\n"
-        "print(len(study.trials), len(study.curves), study.front.columns[0])\n"
-        "study.run(quiet=True)\n"
-    )
-
-    run = subprocess.run(
-        [TUNER[0], "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-
-    assert run.returncode == 0, run.stderr
-    assert "2/2 trials done" in run.stdout
-    assert run.stdout.endswith("2 8 val/clean_accuracy\n")
-    assert run.stderr == ""

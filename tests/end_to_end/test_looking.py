@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from run_tuner import EPOCHS, TRIALS, records, tuner
+from run_tuner import EPOCHS, TRIALS, records, verb
 
 pytestmark = pytest.mark.end_to_end
 
@@ -11,8 +11,8 @@ pytestmark = pytest.mark.end_to_end
 def test_status_knows_what_a_finished_study_cost(finished):
     folder, _ = finished
 
-    shown = tuner(folder, "status", "dig")
-    found = json.loads(tuner(folder, "status", "digits", "--json").stdout)
+    shown = verb(folder, "status", "dig")
+    found = json.loads(verb(folder, "status", "digits", "--json").stdout)
 
     assert shown.returncode == 0, shown.stderr
     assert "digits: finished" in shown.stdout
@@ -25,7 +25,7 @@ def test_status_knows_what_a_finished_study_cost(finished):
 def test_the_front_as_json_is_that_of_the_ledger(finished):
     folder, _ = finished
 
-    found = json.loads(tuner(folder, "front", "digits", "--format", "json").stdout)
+    found = json.loads(verb(folder, "front", "digits", "--format", "json").stdout)
 
     values = {r.number: r.values for r in records(folder)}
     for row in found["trials"]:
@@ -36,7 +36,7 @@ def test_the_front_as_json_is_that_of_the_ledger(finished):
 def test_the_students_of_a_study_are_compared(finished):
     folder, _ = finished
 
-    result = tuner(folder, "compare", "digits", "--by", "student")
+    result = verb(folder, "compare", "digits", "--by", "student")
 
     assert result.returncode == 0, result.stderr
     found = json.loads((folder / "runs" / "compare-digits-by-student.json").read_text())
@@ -47,7 +47,7 @@ def test_the_students_of_a_study_are_compared(finished):
 def test_the_report_says_on_what_and_with_which_code_it_ran(finished):
     folder, _ = finished
 
-    result = tuner(folder, "report", "digits", "--output", "page.html")
+    result = verb(folder, "report", "digits", "--output", "page.html")
 
     page = (folder / "page.html").read_text()
     assert result.returncode == 0, result.stderr
@@ -61,8 +61,8 @@ def test_the_report_says_on_what_and_with_which_code_it_ran(finished):
 def test_a_finished_study_is_told_to_programs_in_one_line(finished):
     folder, _ = finished
 
-    told = tuner(folder, "resume", "digits", "--json")
-    quiet = tuner(folder, "resume", "digits", "--quiet")
+    told = verb(folder, "resume", "digits", "--json")
+    quiet = verb(folder, "resume", "digits", "--quiet")
 
     (line,) = told.stdout.splitlines()
     end = json.loads(line)

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from page_studies import FRONT, OTHERS, SEEDS, STUDY, bring, record, with_size
+from ray_nodes import free_port
 
 from tuner.mlflow_pages import view_id
 from tuner.mlflow_server import serve
@@ -18,8 +19,11 @@ pytestmark = pytest.mark.end_to_end
 # Everything that Chromium would do by itself is off: no GPU, no network of its own.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
+ARGUMENTS += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # only this machine
+FORGET = "if (!sessionStorage.seen) { localStorage.clear(); sessionStorage.seen = 1 }"
+"""In a new tab first of all: what MLflow remembers of earlier ones."""
 POINTS = ".scatterlayer .points path"
-WAIT = 20_000  # milliseconds
+WAIT = 120_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def served(tmp_path_factory):
     uri = bring(Results(STUDY, trials), folder / "digits")
     seeds = [with_size(record(0)), dataclasses.replace(with_size(record(1)), repeats=0)]
     bring(Results(SEEDS, [*seeds, with_size(record(4))]), folder / "seeds")
-    with serve(uri) as base:
+    with serve(uri, free_port()) as base:
         yield {
             "digits": pages(STUDY, folder / "digits", uri, base=base),
             "seeds": pages(SEEDS, folder / "seeds", uri, base=base),
@@ -58,22 +62,23 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def page(chromium):
-    """A browser that has never seen MLflow, and that reaches nothing but this machine."""
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """One for all tests: MLflow's scripts are fetched and compiled once."""
     context = chromium.new_context(viewport={"width": 1900, "height": 1000})
-    context.route("**/*", only_here)
-    page = context.new_page()
-    page.set_default_timeout(WAIT)
-    yield page
+    context.add_init_script(FORGET)
+    context.set_default_timeout(WAIT)
+    yield context
     context.close()
 
 
-def only_here(route):
-    if "//127.0.0.1:" in route.request.url:
-        route.continue_()
-    else:
-        route.abort()
+@pytest.fixture
+def page(browser):
+    """A tab in which nothing of MLflow was ever seen, and that reaches nothing but this machine."""
+    page = browser.new_page()
+    yield page
+    for opened in browser.pages:
+        opened.close()
 
 
 def settle(page, chart):

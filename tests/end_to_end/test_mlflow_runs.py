@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from run_tuner import EPOCHS, TRIALS, mlflow_runs, records, tuner
+from run_tuner import EPOCHS, TRIALS, mlflow_runs, records, verb
 
 from trainables.data import load_data
 from tuner.directory import StudyDirectory
@@ -126,7 +126,7 @@ def test_a_model_loads_without_our_code_and_says_what_the_checkpoint_says(finish
     target = find_target(place(folder).trial(knee), Foreign())
     images = load_data(target.config.data, torch.device("cpu")).validation.images[:9]
     np.save(tmp_path / "images.npy", images.numpy())
-    registered = tuner(folder, "register", "runs/digits", "--on", "validation")
+    registered = verb(folder, "register", "runs/digits", "--on", "validation")
     assert registered.returncode == 0, registered.stderr
 
     loaded = subprocess.run(
@@ -149,7 +149,7 @@ def test_a_sync_doubles_nothing(finished):
     folder, _ = finished
     before = contents(folder)
 
-    again = tuner(folder, "sync", "runs/digits")
+    again = verb(folder, "sync", "runs/digits")
 
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""

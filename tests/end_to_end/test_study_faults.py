@@ -1,44 +1,21 @@
-"""Studies in which something goes wrong, or that somebody stops."""
+"""Studies in which something goes wrong, and one from Python."""
 
-import signal
+import shutil
 import subprocess
 
-import psutil
 import pytest
 import yaml
-from run_tuner import EPOCHS, TUNER, mlflow_runs, records, tuner, wait_for_reports
+from run_tuner import TUNER, mlflow_runs, records, tuner
 
 from tuner.records import TrialState
 
 pytestmark = pytest.mark.end_to_end
 
 
-def test_a_killed_worker_is_started_again_from_its_last_epoch(small_study, tmp_path):
-    driver = subprocess.Popen(
-        [*TUNER, "run", str(small_study), "--trials", "4"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_reports(tmp_path, 3, driver)
-        worker_of(driver.pid).kill()
-        driver.wait(timeout=300)
-    finally:
-        driver.kill()
-
-    assert driver.returncode == 0
-    assert [record.state for record in records(tmp_path)] == [TrialState.complete] * 4
-    epochs = [[report["epoch"] for report in record.reports] for record in records(tmp_path)]
-    assert epochs == [list(range(1, EPOCHS + 1))] * 4
-
-
-def worker_of(pid):
-    """A process of Ray that trains at the moment."""
-    names = {p: " ".join(p.cmdline()) for p in psutil.Process(pid).children(recursive=True)}
-    return next(p for p, name in names.items() if "Trainable" in name)
-
-
-def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(small_study, tmp_path):
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(
+    small_study, teachers, tmp_path
+):
+    shutil.copytree(teachers, tmp_path / "runs/teachers")
     content = yaml.safe_load(small_study.read_text())
     content["trials"] = 3
     content["baselines"] = {
@@ -70,24 +47,21 @@ def test_more_gpus_than_there_are_is_refused_instead_of_waited_for(small_study, 
     assert result.stderr.count("\n") == 1
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(small_study, tmp_path):
-    driver = subprocess.Popen(
-        [*TUNER, "run", str(small_study), "--trials", "4"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+def test_a_study_runs_from_python(small_study, teachers, tmp_path):
+    shutil.copytree(teachers, tmp_path / "runs/teachers")
+    program = (
+        "from tuner import Study\n"
+        f"study = Study.load({str(small_study)!r}, trials=2, directory='runs/from_python')\n"
+        "study.run()\n"
+        "print(len(study.trials), len(study.curves), study.front.columns[0])\n"
+        "study.run(quiet=True)\n"
     )
-    wait_for_reports(tmp_path, 2, driver)
 
-    driver.send_signal(signal.SIGINT)
-    output, _ = driver.communicate(timeout=120)
-    stopped = [record.state for record in records(tmp_path)]
-    again = tuner(tmp_path, "resume", "runs/digits")
+    run = subprocess.run(
+        [TUNER[0], "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
 
-    assert driver.returncode == 130
-    assert "tuner resume runs/digits" in output
-    assert "Traceback" not in output
-    assert TrialState.running in stopped
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert [record.state for record in records(tmp_path)] == [TrialState.complete] * 4
+    assert run.returncode == 0, run.stderr
+    assert "2/2 trials done" in run.stdout
+    assert run.stdout.endswith("2 8 val/clean_accuracy\n")
+    assert run.stderr == ""

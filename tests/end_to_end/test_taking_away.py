@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from run_tuner import EPOCHS, mlflow_runs, records, tuner
+from run_tuner import EPOCHS, mlflow_runs, records, verb
 
 from tuner.config_files import export_config, load_trial_config
 from tuner.directory import StudyDirectory
@@ -32,9 +32,9 @@ print((logits.argmax(axis=1) == data["labels"]).mean())
 def packaged(finished):
     """The study's folder, the trial's number, and the folder of its package."""
     folder, _ = finished
-    exported = tuner(folder, "export", "runs/digits", "--pick", "max-clean")
-    trained = tuner(folder, "train", "runs/digits/exported/max-clean.yaml")
-    made = tuner(folder, "package", "runs/train/max-clean")
+    exported = verb(folder, "export", "runs/digits", "--pick", "max-clean")
+    trained = verb(folder, "train", "runs/digits/exported/max-clean.yaml")
+    made = verb(folder, "package", "runs/train/max-clean")
     for result in (exported, trained, made):
         assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     return folder, int(exported.stdout.split()[1]), folder / "runs/train/max-clean/package"
@@ -97,7 +97,7 @@ def test_weights_alone_are_measured_like_the_checkpoint(packaged):
     arguments = ("--attack", "fgsm", "--images", "60", "--no-gates")
 
     shown = [
-        tuner(folder, "evaluate", f"runs/train/max-clean/{name}", *arguments).stdout.splitlines()
+        verb(folder, "evaluate", f"runs/train/max-clean/{name}", *arguments).stdout.splitlines()
         for name in ("checkpoint.pt", "student.safetensors")
     ]
 
@@ -108,7 +108,7 @@ def test_weights_alone_are_measured_like_the_checkpoint(packaged):
 def test_the_whole_front_goes_out_at_once(finished, tmp_path):
     folder, _ = finished
 
-    result = tuner(folder, "export", "runs/digits", "--all", "--output", tmp_path)
+    result = verb(folder, "export", "runs/digits", "--all", "--output", tmp_path)
 
     assert result.returncode == 0, result.stderr
     written = [load_trial_config(path) for path in tmp_path.glob("trial_*.yaml")]

@@ -21,11 +21,11 @@ def test_the_ui_prints_its_links_serves_them_and_leaves_nothing_behind(finished)
         processes = psutil.Process(ui.pid).children(recursive=True)
 
         links = re.findall(r"http://127\.0\.0\.1:\d+/#/experiments/\S+", "".join(lines))
-        with urllib.request.urlopen(links[0].partition("#")[0], timeout=20) as answer:
+        with urllib.request.urlopen(links[0].partition("#")[0], timeout=120) as answer:
             page = answer.read().decode()
         ui.terminate()
-        ui.wait(timeout=30)
-    _, alive = psutil.wait_procs(processes, timeout=10)
+        ui.wait(timeout=120)
+    _, alive = psutil.wait_procs(processes, timeout=120)
 
     assert "Ctrl-C" in lines[0]
     assert [line.split()[0] for line in lines[1:]] == ["front:", "compare:", "study:"]

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from run_tuner import TUNER, tuner
+from run_tuner import TUNER, tuner, verb
 
 pytestmark = pytest.mark.end_to_end
 
@@ -50,7 +50,7 @@ def verified(killed):
 
 
 def wait_for(folder, pattern, driver):
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and driver.poll() is None:
         if list((folder / "runs/digits/verification").glob(pattern)):
             return
@@ -68,7 +68,7 @@ def numbers(folder):
 
 
 def test_before_it_the_test_split_is_closed(before):
-    result = tuner(before, "front", "runs/digits", "--split", "test")
+    result = verb(before, "front", "runs/digits", "--split", "test")
 
     assert result.returncode == 2
     assert "has not been opened" in result.stderr
@@ -88,7 +88,7 @@ def test_a_second_time_nothing_is_trained_or_measured(verified):
     files = list((folder / "runs/digits/verification").glob("*/*/*"))
     times = {path: path.stat().st_mtime_ns for path in files}
 
-    again = tuner(folder, *ASKED)
+    again = verb(folder, *ASKED)
 
     assert again.returncode == 0, again.stderr
     assert "starting Ray" in first.stdout
@@ -102,7 +102,7 @@ def test_a_number_is_that_of_tuner_evaluate(verified):
     assert seed == 0
     options = ["--attack", "apgd-ce", "--epsilon", "0.1,0.2", "--images", "40", "--no-gates"]
 
-    result = tuner(folder, "evaluate", f"runs/digits/trials/{trial:04d}", *options, "--output", "e")
+    result = verb(folder, "evaluate", f"runs/digits/trials/{trial:04d}", *options, "--output", "e")
 
     assert result.returncode == 0, result.stderr
     rows = json.loads((folder / "e" / "robustness.json").read_text())["accuracies"]
@@ -115,9 +115,9 @@ def test_a_number_is_that_of_tuner_evaluate(verified):
 def test_the_front_on_the_test_split_and_picks_on_it(verified):
     folder, _ = verified
 
-    front = tuner(folder, "front", "runs/digits", "--split", "test")
-    picked = tuner(folder, "export", "runs/digits", "--pick", "max-clean")
-    by_validation = tuner(
+    front = verb(folder, "front", "runs/digits", "--split", "test")
+    picked = verb(folder, "export", "runs/digits", "--pick", "max-clean")
+    by_validation = verb(
         folder, "export", "runs/digits", "--pick", "max-clean", "--on", "validation"
     )
 
@@ -141,9 +141,9 @@ def test_two_at_a_time_are_refused_and_ctrl_c_says_how_to_go_on(before, tmp_path
     )
     wait_for(tmp_path, "*/*/status.txt", driver)
 
-    second = tuner(tmp_path, *ASKED)
+    second = verb(tmp_path, *ASKED)
     driver.send_signal(signal.SIGINT)
-    output, _ = driver.communicate(timeout=120)
+    output, _ = driver.communicate(timeout=600)
 
     assert second.returncode == 2
     assert "is being verified by process" in second.stderr

@@ -1,7 +1,8 @@
 """One of two processes that share every batch; test_distributed.py runs it as a script.
 
-``python rank_worker.py RANK STORE RESULTS``: each process computes its part of every case, and rank
-0 the whole by itself as well; ``RESULTS`` gets what both came to, as tensors by name.
+``python rank_worker.py RANK STORE RESULTS NAME…``: each process computes its part of every case
+that is named, and rank 0 the whole by itself as well; ``RESULTS`` gets what both came to, as
+tensors by name.
 """
 
 import sys
@@ -166,31 +167,40 @@ def taken_over(first, then):
     return {f"weight {name}": value for name, value in run.measured.state_dict().items()}
 
 
-def main(rank, store, results):
+TAKEN_OVER = {
+    "one after two": lambda ranks: (ranks, ALONE),
+    "two after one": lambda ranks: (ALONE, ranks),
+}
+"""Who does the first epoch of a run, and who the second."""
+
+
+def computed(name, ranks):
+    if name in CASES:
+        return a_step(trial(CASES[name]), ranks)
+    if name in RUNS:
+        return a_run(trial(RUNS[name]), ranks)
+    return taken_over(*TAKEN_OVER[name](ranks))
+
+
+def main(rank, store, results, names):
     torch.set_num_threads(1)
     warnings.simplefilter("error")
     ranks = Ranks(rank, 2)
     dist.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=2, timeout=timedelta(minutes=2)
+        "gloo",
+        init_method=f"file://{store}",
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(minutes=10),
     )
     assert Ranks.here() == ranks
-    found = {}
-    for name, overrides in CASES.items():
-        found[name] = {"together": a_step(trial(overrides), ranks)}
-        if rank == 0:
-            found[name]["alone"] = a_step(trial(overrides), ALONE)
-    for name, overrides in RUNS.items():
-        found[name] = {"together": a_run(trial(overrides), ranks)}
-        if rank == 0:
-            found[name]["alone"] = a_run(trial(overrides), ALONE)
-    found["one after two"] = {"together": taken_over(ranks, ALONE)}
-    found["two after one"] = {"together": taken_over(ALONE, ranks)}
+    found = {name: {"together": computed(name, ranks)} for name in names}
     if rank == 0:
-        alone = taken_over(ALONE, ALONE)
-        found["one after two"]["alone"] = found["two after one"]["alone"] = alone
+        for name in names:
+            found[name]["alone"] = computed(name, ALONE)
     torch.save(found, Path(results) / f"{rank}.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -19,18 +19,20 @@ pytestmark = pytest.mark.slow  # two processes that train under every method
 SCRIPT = Path(__file__).with_name("rank_worker.py")
 ROOT = SCRIPT.parents[2]
 WORKER = runpy.run_path(str(SCRIPT))
-RUNS = [*WORKER["RUNS"], "one after two", "two after one"]
+RUNS = [*WORKER["RUNS"], *WORKER["TAKEN_OVER"]]
 
 
 @pytest.fixture(scope="session")
-def found(tmp_path_factory):
-    """By case, what each of two processes computed: one process group for all of them."""
+def found(request, tmp_path_factory):
+    """By case that is asked for, what each of two processes computed, in one process group."""
+    asked = [item for item in request.session.items if "found" in item.fixturenames]
+    names = list(dict.fromkeys(item.callspec.params["name"] for item in asked))
     folder = tmp_path_factory.mktemp("ranks")
     command = [sys.executable, str(SCRIPT)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     workers = [
-        subprocess.Popen([*command, str(rank), folder / "store", folder], env=environment)
+        subprocess.Popen([*command, str(rank), folder / "store", folder, *names], env=environment)
         for rank in (0, 1)
     ]
     assert [worker.wait() for worker in workers] == [0, 0]

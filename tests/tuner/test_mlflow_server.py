@@ -8,6 +8,7 @@ import urllib.request
 import psutil
 import pytest
 
+from benchmarks.crashes.server import free_port
 from tuner.mlflow_client import MlflowClient
 from tuner.mlflow_server import serve
 
@@ -52,8 +53,8 @@ def test_a_store_that_cannot_be_opened_is_one_sentence(tmp_path):
 def test_the_server_answers_and_is_gone_afterwards(tmp_path):
     before = processes()
 
-    with serve(f"sqlite:///{tmp_path}/mlflow.db") as base:
-        with urllib.request.urlopen(base, timeout=10) as page:
+    with serve(f"sqlite:///{tmp_path}/mlflow.db", free_port()) as base:
+        with urllib.request.urlopen(base, timeout=120) as page:
             shown = page.read().decode()
         experiments = MlflowClient(base).search_experiments()
 
@@ -70,5 +71,5 @@ def test_a_fresh_database_survives_processes_that_open_it_at_once(tmp_path):
 
     openers = [subprocess.Popen([sys.executable, "-c", open_it]) for _ in range(4)]
 
-    assert [opener.wait(timeout=120) for opener in openers] == [0] * 4
+    assert [opener.wait(timeout=600) for opener in openers] == [0] * 4
     assert [found.name for found in MlflowClient(uri).search_experiments()] == ["Default"]

@@ -264,7 +264,11 @@ def test_a_first_trial_is_not_lost_to_a_sampler_beyond_its_time_limit(tmp_path, 
     changes["first_trials"] = [{"alignments/gram": True, "alignments/gram/weight": 0.25}]
     config = StudyConfig.model_validate({**STUDY, **changes})
 
-    record = Search(config, Ledger(config, tmp_path), patience=0.2).ask()
+    search = Search(config, Ledger(config, tmp_path), patience=0.2)
+
+    record = None
+    while record is None:  # a busy machine may let even the quick one wait
+        record = search.ask()
 
     assert record.params["alignments/gram/weight"] == 0.25
 
