@@ -88,7 +88,9 @@ class Run:
         with TemporaryDirectory(prefix="fuzz-") as sandbox:
             place = Path(sandbox).resolve()
             numbers = range(first, self.inputs)
-            process = context.Process(target=work, args=(self.name, self.seed, place, numbers, send))
+            process = context.Process(
+                target=work, args=(self.name, self.seed, place, numbers, send)
+            )
             process.start()
             send.close()
             begun = first - 1

@@ -9,8 +9,37 @@ from benchmarks.fuzz import octets
 from benchmarks.fuzz.nested import mutated as mutated_settings
 from benchmarks.fuzz.pickles import alone
 
-SHAPES = ("()", "(0,)", "(10**12,)", "(1000000000000,)", "(-1,)", "(9223372036854775807, 2)", "(2,)*9", "(True,)", "(1.0,)", "((1,),)", "'x'", "None", "(" * 150 + ")" * 150)
-KINDS = ("'|O'", "'<u1'", "'|u1'", "'<f8'", "'<M8[s]'", "'|V1000000000'", "'<U1000000000'", "[('a', '|O')]", "[('a', '<i4', (1000000, 1000000))]", "'object'", "1", "None", "'x'", "__import__('os').system('touch /tmp/fuzzed')")
+SHAPES = (
+    "()",
+    "(0,)",
+    "(10**12,)",
+    "(1000000000000,)",
+    "(-1,)",
+    "(9223372036854775807, 2)",
+    "(2,)*9",
+    "(True,)",
+    "(1.0,)",
+    "((1,),)",
+    "'x'",
+    "None",
+    "(" * 150 + ")" * 150,
+)
+KINDS = (
+    "'|O'",
+    "'<u1'",
+    "'|u1'",
+    "'<f8'",
+    "'<M8[s]'",
+    "'|V1000000000'",
+    "'<U1000000000'",
+    "[('a', '|O')]",
+    "[('a', '<i4', (1000000, 1000000))]",
+    "'object'",
+    "1",
+    "None",
+    "'x'",
+    "__import__('os').system('touch /tmp/fuzzed')",
+)
 
 
 def numpy_header(content: bytes, rng: Random) -> bytes:
@@ -52,6 +81,9 @@ def _metadata(stated: dict[str, str], rng: Random) -> dict[str, str]:
     except ValueError:
         settings = {}
     if rng.random() < 0.2 or not isinstance(settings, dict | list) or not settings:
-        return {**stated, key: rng.choice(("", "{", "[" * 100_000, "NaN", "null", "1", '"x"', "[]", "{}"))}
+        return {
+            **stated,
+            key: rng.choice(("", "{", "[" * 100_000, "NaN", "null", "1", '"x"', "[]", "{}")),
+        }
     changed = mutated_settings(settings, rng, ("student", "data", "name", "architecture"))
     return {**stated, key: json.dumps(changed, default=repr)}

@@ -119,7 +119,9 @@ def _change(inner: Any, key: Any, rng: Random, keys: tuple[str, ...]) -> None:
 def value(rng: Random) -> Any:
     """Something odd."""
     if rng.random() < 0.15:
-        return rng.choice((rng.randint(-(10**6), 10**6), rng.uniform(-10, 10), 10.0 ** rng.randint(-30, 30)))
+        return rng.choice(
+            (rng.randint(-(10**6), 10**6), rng.uniform(-10, 10), 10.0 ** rng.randint(-30, 30))
+        )
     return copy.deepcopy(rng.choice(HOSTILE_VALUES))
 
 

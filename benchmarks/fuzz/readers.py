@@ -3,6 +3,7 @@
 from pathlib import Path
 
 
+from benchmarks.fuzz.seeds import TRIAL
 from trainables.config import TrialConfig
 from trainables.data.config import ExtraConfig
 from trainables.data.decoding import decode
@@ -22,15 +23,7 @@ from tuner.provenance import read_provenance
 from tuner.study_file import load_study, load_trial
 from tuner.verification import FOLDER, load_verification
 
-SMALL = TrialConfig.model_validate(
-    {
-        "student": {"architecture": "small_resnet6_half"},
-        "data": {"batch_size": 50},
-        "attack": {"steps": 1},
-        "epochs": 2,
-        "hardware": {"device": "cpu"},
-    }
-)
+SMALL = TrialConfig.model_validate(TRIAL)
 
 
 def study(path: Path) -> None:
@@ -52,6 +45,11 @@ def trial(path: Path) -> None:
     text = config_text(found.model_dump(mode="json"), origin, target)
     again = load_trial(write_atomically(target, text))
     assert again == found, "what was written is not what was read"
+
+
+def content(path: Path) -> None:
+    """Only what is in a file of weights."""
+    read_checkpoint(path)
 
 
 def weights(path: Path) -> None:
@@ -97,5 +95,3 @@ def verification(path: Path) -> None:
     folder.mkdir(exist_ok=True)
     path.replace(folder / path.name)
     load_verification(path.parent)
-
-

@@ -14,7 +14,7 @@ from PIL import Image
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.models.student_file import write_student
+from trainables.models.student_file import write_student, write_teacher
 from tuner.study_file import load_study, shipped_studies
 
 TRIAL: dict[str, Any] = {
@@ -165,9 +165,16 @@ def as_json(content: Any) -> bytes:
 @cache
 def teacher() -> bytes:
     """A teacher as it lies in runs/teachers."""
-    from trainables.models.checkpoints import save_atomically
-    c = {"config": state()["config"], "model": {k.removeprefix("model."): v for k, v in state()["student"].items() if k.startswith("model.")},
-         "measured": {"clean_accuracy": 0.9, "robust_accuracy": 0.5}, "teacher": {"normalization": "data", "resolution": None, "published": False, "layout": "x", "sha256": "0" * 64}}
+    model = {
+        key.removeprefix("model."): value
+        for key, value in state()["student"].items()
+        if key.startswith("model.")
+    }
+    content = {
+        "config": state()["config"],
+        "model": model,
+        "measured": {"clean_accuracy": 0.9, "robust_accuracy": 0.5},
+        "teacher": {"normalization": "data", "resolution": None, "published": False},
+    }
     with TemporaryDirectory() as folder:
-        save_atomically(c, Path(folder) / "t")
-        return (Path(folder) / "t").read_bytes()
+        return write_teacher(content, Path(folder) / "t").read_bytes()

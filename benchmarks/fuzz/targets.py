@@ -19,8 +19,8 @@ class Target(NamedTuple):
     read: Callable[[Path], object]
     weight: int = 2
     """Share of the inputs."""
-    canary: bool = False
-    """Whether a valid file is read after every refusal, as a refused one may leave traces."""
+    after: Callable[[Path], object] | None = None
+    """Reads a valid file after every refusal, as a refused one may leave traces."""
 
 
 PICKLED = {".pkl": pickles.mutated}
@@ -86,7 +86,7 @@ TARGETS = {
         lambda: seeds.torch_file(zipped=True, whole=False),
         readers.weights,
         weight=9,
-        canary=True,
+        after=readers.content,
     ),
     "weights, legacy": Target(
         "weights.pth",
@@ -94,7 +94,7 @@ TARGETS = {
         lambda: seeds.torch_file(zipped=False, whole=False),
         readers.weights,
         weight=6,
-        canary=True,
+        after=readers.content,
     ),
     "a bare pickle": Target(
         "weights.pt",
@@ -102,7 +102,7 @@ TARGETS = {
         lambda: seeds.torch_file(zipped=True, whole=False),
         readers.weights,
         weight=4,
-        canary=True,
+        after=readers.content,
     ),
     "training state": Target(
         "checkpoint.pt",
@@ -110,7 +110,7 @@ TARGETS = {
         lambda: seeds.torch_file(zipped=True, whole=True),
         readers.training_state,
         weight=3,
-        canary=True,
+        after=readers.content,
     ),
     "student.safetensors": Target(
         "student.safetensors",

@@ -107,7 +107,9 @@ def _bomb(content: Any, rng: Random) -> str:
     """Text that grows when it is read, or nests beyond reason."""
     depth = rng.choice((10, 100, 1_000, 20_000))
     key = rng.choice(("fixed", "baselines", "first_trials", "name", "description", "base", "x"))
-    head = "" if rng.random() < 0.2 else plain({k: v for k, v in content.items() if k != key}).decode()
+    head = (
+        "" if rng.random() < 0.2 else plain({k: v for k, v in content.items() if k != key}).decode()
+    )
     return head + rng.choice(
         (
             f"{key}: {'[' * depth}{']' * depth}",

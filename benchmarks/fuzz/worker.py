@@ -44,15 +44,14 @@ def verdicts(
     """What becomes of every input."""
     target = TARGETS[name]
     guard = Guard(sandbox)
-    warm = Reading(target, sandbox, guard)
-    for _ in range(2):  # the first one imports what is imported late
-        _require_accepted(warm.read(target.valid(), judged=False))
-    _require_accepted(warm.read(target.valid()))
+    reading = Reading(target, sandbox, guard)
+    reading.read(target.valid(), target.read, judged=False)  # imports what is imported late
+    _require_accepted(reading.read(target.valid(), target.read))
     if limit:
         _limit_memory()
     for number in numbers:
         begin((number, None))
-        yield number, warm.input(made(target, name, seed, number))
+        yield number, reading.input(made(target, name, seed, number))
 
 
 def made(target: Target, name: str, seed: int, number: int) -> bytes:
@@ -68,23 +67,25 @@ class Reading:
 
     def input(self, content: bytes) -> Verdict:
         """Judge an input; where it may leave traces, a valid file, too."""
-        found = self.read(content)
-        if self._target.canary and found.kind == "refused":
-            after = self.read(self._target.valid())
-            if after.kind != "accepted":
-                return Verdict("fault", f"then a valid file is not read: {after.why}")
+        found, after = self.read(content, self._target.read), self._target.after
+        if after and found.kind == "refused":
+            then = self.read(self._target.valid(), after)
+            if then.kind != "accepted":
+                return Verdict("fault", f"then a valid file is not read: {then.why}")
         return found
 
-    def read(self, content: bytes, *, judged: bool = True) -> Verdict:
+    def read(
+        self, content: bytes, reader: Callable[[Path], object], *, judged: bool = True
+    ) -> Verdict:
         """Judge a content, in a sandbox that holds nothing else."""
         path = self._sandbox / self._target.file
         path.write_bytes(content)
         try:
             with _silent():
-                if not judged:
-                    self._target.read(path)
-                    return Verdict("accepted")
-                return judge(self._target.read, path, self._guard)
+                if judged:
+                    return judge(reader, path, self._guard)
+                reader(path)
+                return Verdict("accepted")
         finally:
             _empty(self._sandbox)
 

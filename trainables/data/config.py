@@ -156,7 +156,8 @@ class DataConfig(Frozen):
         """What the data set decides where nothing is said."""
         if not isinstance(values, Mapping):
             return values
-        dataset = DATASETS.get(values.get("name", "digits"))
+        name = values.get("name", "digits")
+        dataset = DATASETS.get(name) if isinstance(name, str) else None
         if dataset is None:
             return values
         own = {"classes": dataset.classes, "resolution": dataset.resolution}
