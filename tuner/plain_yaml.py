@@ -49,7 +49,7 @@ class _Loader(yaml.SafeLoader):
         for tag, make in yaml.SafeLoader.yaml_constructors.items()
         if tag is None or tag.rpartition(":")[2] in KINDS
     }
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - of an instance, in its base class
         first: [pair for pair in pairs if pair[0].rpartition(":")[2] in KINDS]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -28,7 +28,6 @@ CHANGES = {
 """Of files and folders; allowed inside the sandbox."""
 
 NEVER = (
-    "compile",
     "ctypes.",
     "exec",
     "os.exec",
@@ -64,7 +63,7 @@ CODECS = str(Path(encodings.__file__).parent)
 """Of Python; loaded when a file names one."""
 
 
-class Escape(Exception):
+class EscapeError(Exception):
     """What an input tried; it did not succeed."""
 
 
@@ -98,7 +97,7 @@ class Guard:
         try:
             if tried := self._tried(event, arguments):
                 self.escapes.append(tried)
-                raise Escape(tried)
+                raise EscapeError(tried)
         finally:
             self._on = True
 

@@ -224,7 +224,7 @@ def _number(value: int) -> bytes:
 
 
 def _deep(rng: Random) -> bytes:
-    depth = rng.choice((10, 100, 1_000, 1_000, 10_000)) if rng.random() < 0.95 else 300_000
+    depth = rng.choice((10, 100, 1_000, 1_000, 10_000)) if rng.random() < 0.99 else 300_000
     tuples = b")" + b"\x85" * depth
     lists = b"]" * depth + b"a" * (depth - 1)
     mappings = b"}X\x01\0\0\0a" * depth + b"N" + b"s" * depth

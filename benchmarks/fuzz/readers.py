@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from benchmarks.fuzz.seeds import TRIAL
 from trainables.config import TrialConfig
 from trainables.data.config import ExtraConfig

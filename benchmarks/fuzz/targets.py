@@ -20,7 +20,7 @@ class Target(NamedTuple):
     weight: int = 2
     """Share of the inputs."""
     after: Callable[[Path], object] | None = None
-    """Reads a valid file after every refusal, as a refused one may leave traces."""
+    """Reads a valid file after a refusal, as a refused one may leave traces."""
 
 
 PICKLED = {".pkl": pickles.mutated}
@@ -78,14 +78,14 @@ TARGETS = {
         partial(_settings, seeds.trial, KEYS_OF_TRIAL),
         _yaml(seeds.trial),
         readers.trial,
-        weight=7,
+        weight=8,
     ),
     "weights, zip": Target(
         "weights.pt",
         partial(_zip_weights, whole=False),
         lambda: seeds.torch_file(zipped=True, whole=False),
         readers.weights,
-        weight=9,
+        weight=8,
         after=readers.content,
     ),
     "weights, legacy": Target(
@@ -101,7 +101,7 @@ TARGETS = {
         pickles.alone,
         lambda: seeds.torch_file(zipped=True, whole=False),
         readers.weights,
-        weight=4,
+        weight=6,
         after=readers.content,
     ),
     "training state": Target(
@@ -117,23 +117,26 @@ TARGETS = {
         lambda rng: arrays.safetensors_header(seeds.student(), rng),
         seeds.student,
         readers.student,
-        weight=5,
+        weight=9,
     ),
     "prepared teacher": Target(
         "teacher.safetensors",
         lambda rng: arrays.safetensors_header(seeds.teacher(), rng),
         seeds.teacher,
         readers.teacher,
-        weight=4,
+        weight=10,
     ),
     "further images (npz)": Target(
-        "more.npz", _npz, lambda: seeds.arrays(compressed=False), readers.further_images, weight=4
+        "more.npz", _npz, lambda: seeds.arrays(compressed=False), readers.further_images, weight=12
     ),
-    "image file": Target("image.png", _picture, lambda: seeds.picture("PNG"), readers.image),
+    "image file": Target(
+        "image.png", _picture, lambda: seeds.picture("PNG"), readers.image, weight=14
+    ),
     "verification.json": Target(
         "verification.json",
         partial(_json, seeds.verification),
         lambda: seeds.as_json(seeds.verification()),
         readers.verification,
+        weight=12,
     ),
 }

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.models.checkpoints import save_atomically
-from trainables.models.checkpoints import read_checkpoint
+from trainables.models.checkpoints import read_checkpoint, save_atomically
 from trainables.teachers import prepare_teacher
 from tuner.cli import app
 
