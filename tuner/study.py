@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
 from trainables.spelling import unknown
+from tuner.folder_names import folder_name
 from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
 
@@ -148,6 +149,8 @@ class StudyConfig(Frozen):
         None,
         description="Optuna storage URL (postgresql://…); default: a journal file in the study",
     )
+
+    _check_name = field_validator("name")(folder_name)
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """How far a report is from holding all constraints; 0 where it holds them.

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from benchmarks.fuzz.seeds import TRIAL
 from trainables.config import TrialConfig
 from trainables.data.config import ExtraConfig
@@ -21,6 +23,8 @@ from tuner.evaluation_target import Foreign, find_target
 from tuner.provenance import read_provenance
 from tuner.study_file import load_study, load_trial
 from tuner.verification import FOLDER, load_verification
+
+Image.init()  # Pillow imports its formats when it meets a file that it does not know
 
 SMALL = TrialConfig.model_validate(TRIAL)
 

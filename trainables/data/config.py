@@ -16,6 +16,7 @@ from pydantic import (
 from trainables.data.sets import DATASETS
 from trainables.data.sizes import check_batch_size, check_sizes
 from trainables.frozen import Frozen
+from trainables.places import usable
 from trainables.spelling import unknown
 
 FEWEST_IMAGES_PER_CLASS = 20
@@ -41,6 +42,8 @@ class ExtraConfig(Frozen):
         pattern="^[0-9a-f]{64}$",
         description="of the file; another file is refused; default: not checked",
     )
+
+    _check_path = field_validator("path")(usable)
 
 
 class LoadingConfig(Frozen):
@@ -149,6 +152,8 @@ class DataConfig(Frozen):
         None, description="further images mixed into every training batch"
     )
     loading: LoadingConfig = LoadingConfig()
+
+    _check_paths = field_validator("root", "path")(usable)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainables.models.checkpoints import not_of, read_checkpoint, read_weights
+from trainables.models.factory import check_architecture
 from trainables.models.fitting import difference
 from trainables.models.layouts import facts_of, translated
 from trainables.models.normalization import ChannelStatistics
 from trainables.models.own_facts import Standardising as Standardising
 from trainables.models.own_facts import own_facts
+from trainables.spelling import shortened
 
 
 class CheckpointFacts(NamedTuple):
@@ -61,8 +63,9 @@ def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> C
     if name is None:
         raise ValueError(
             f"checkpoint {path} is of an architecture that its keys do not tell (first: "
-            f"{next(iter(weights))}); name it with architecture"
+            f"{shortened(next(iter(weights)), 120)}); name it with architecture"
         )
+    check_architecture(name)  # it becomes part of a file's name
     fits = own is not None and name == own.architecture  # as we fitted it to its images
     if not fits and (differing := difference(name, translated(weights))):
         raise ValueError(f"{not_of(path, name, weights)}: {differing}")

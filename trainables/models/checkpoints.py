@@ -146,8 +146,8 @@ def read_weights(path: Path) -> tuple[dict[str, Any], Unwrapped]:
     for key, values in unwrapped.weights.items():
         if not values.isfinite().all():
             raise ValueError(
-                f"checkpoint {path} holds numbers that are not finite (first: in {key}); give one "
-                "from before its training diverged"
+                f"checkpoint {path} holds numbers that are not finite (first: in "
+                f"{shortened(key, 120)}); give one from before its training diverged"
             )
     return checkpoint, unwrapped
 

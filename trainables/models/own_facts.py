@@ -17,9 +17,9 @@ class TeacherNote(Frozen):
 
     normalization: Standardising
     resolution: int | None = Field(None, ge=4, le=4096)
-    published: bool = False
-    layout: str = ""
-    sha256: str = ""
+    published: bool = Field(False, description="whether it computes what others' code does")
+    layout: str = Field("", description="whose layout the file was in")
+    sha256: str = Field("", description="of the file")
 
 
 class _Student(BaseModel):
