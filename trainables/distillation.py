@@ -279,13 +279,11 @@ class Distillation:
         """Continue from a state of the same config; ``data.loading`` may be another.
 
         Raises:
-            ValueError: if the state belongs to another config.
+            ValueError: if the state belongs to another config, or is damaged.
         """
         with whole_state():
             if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
-                raise ValueError(
-                    "this checkpoint belongs to another config and cannot be continued"
-                )
+                raise ValueError("this checkpoint belongs to another config, not to this run's")
             self.student.load_state_dict(state["student"])
             self.modules.load_state_dict(state["modules"])
             # a copy: PyTorch's optimisers take over the momentum tensors that they are given

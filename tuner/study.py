@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
 from trainables.spelling import unknown
+from tuner.finite_values import finite
 from tuner.folder_names import folder_name
 from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
@@ -151,6 +152,7 @@ class StudyConfig(Frozen):
     )
 
     _check_name = field_validator("name")(folder_name)
+    _check_values = field_validator("ranges", "fixed", "first_trials", "baselines")(finite)
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """How far a report is from holding all constraints; 0 where it holds them.
