@@ -109,7 +109,7 @@ class Guard:
             return f"{event} {str(arguments[:2])[:100]}"
         if event == "import":
             module = str(arguments[0])
-            return "" if module.startswith("encodings") else f"import of {module}"
+            return "" if module.startswith(("encodings", "torch.")) else f"import of {module}"
         if event == "open":
             return self._opened(*arguments)
         if event in CHANGES:
