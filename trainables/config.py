@@ -31,6 +31,7 @@ from trainables.hardware import HardwareConfig
 from trainables.methods import METHODS, Method
 from trainables.models import check_architecture, check_pretrained
 from trainables.optimizer import OptimizerConfig as OptimizerConfig
+from trainables.paths import usable
 from trainables.teacher_config import CleanTeacherConfig as CleanTeacherConfig
 from trainables.teacher_config import TeacherConfig as TeacherConfig
 from trainables.teacher_registry import public_teacher
@@ -65,6 +66,7 @@ class StudentConfig(Frozen):
     )
 
     _check = field_validator("architecture")(check_architecture)
+    _check_checkpoint = field_validator("checkpoint")(usable)
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:

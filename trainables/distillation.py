@@ -28,6 +28,7 @@ from trainables.networks import as_teacher, build_student
 from trainables.networks import build_network as build_network
 from trainables.optimizer import create_optimizer, learning_rate_factor
 from trainables.ranks import ALONE, Ranks
+from trainables.resuming import whole_state
 from trainables.student_costs import student_costs
 from trainables.training import Networks, Step, train_epoch
 from trainables.validation import VALIDATION_SEED as VALIDATION_SEED
@@ -283,17 +284,18 @@ class Distillation:
         """Continue from a state of the same config; ``data.loading`` may be another.
 
         Raises:
-            ValueError: if the state belongs to another config.
+            ValueError: if the state belongs to another config, or is damaged.
         """
-        if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
-            raise ValueError("this checkpoint belongs to another config and cannot be continued")
-        self.student.load_state_dict(state["student"])
-        self.modules.load_state_dict(state["modules"])
-        # a copy: PyTorch's optimisers take over the momentum tensors that they are given
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-        self.scheduler.load_state_dict(state["scheduler"])
-        self.step.state = dict(state["method"])
-        self.best.load_state_dict(copy.deepcopy(state["best"]))
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.epoch = state["epoch"]
+        with whole_state():
+            if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
+                raise ValueError("this checkpoint belongs to another config, not to this run's")
+            self.student.load_state_dict(state["student"])
+            self.modules.load_state_dict(state["modules"])
+            # a copy: PyTorch's optimisers take over the momentum tensors that they are given
+            self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+            self.scheduler.load_state_dict(state["scheduler"])
+            self.step.state = dict(state["method"])
+            self.best.load_state_dict(copy.deepcopy(state["best"]))
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            self.epoch = state["epoch"]

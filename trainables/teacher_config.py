@@ -11,6 +11,7 @@ from trainables.frozen import Frozen
 from trainables.models import check_architecture
 from trainables.models.normalization import ChannelStatistics
 from trainables.optimizer import OptimizerConfig
+from trainables.paths import usable
 from trainables.spelling import unknown
 from trainables.teacher_registry import public_teacher
 
@@ -84,6 +85,8 @@ class TeacherConfig(Frozen):
         (), description="several teachers whose probabilities are averaged, instead of one"
     )
     training: TeacherTraining = TeacherTraining()
+
+    _check_checkpoint = field_validator("checkpoint")(usable)
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from trainables.models import Network
 from trainables.smoothing import Certificates, SmoothingConfig, certify
 from trainables.teachers import network_from_file, prepared_network, teacher_path
 from tuner.student_files import file_in, load_student, read_student
+from tuner.study_file import trial_in
 
 FACTORS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 """Radii as factors of the threat's epsilon, unless others are asked for."""
@@ -128,7 +129,7 @@ def _own(path: Path) -> Student | None:
     state = read_student(path)
     if "config" not in state or "student" not in state:
         return None
-    config = TrialConfig.model_validate(state["config"])
+    config = trial_in(state["config"], path)
     network = build_network(config, config.student.architecture, config.student.normalize)
     load_student(network, state.get("result", state["student"]), path)
     return Student(path, config, network.eval().requires_grad_(False))

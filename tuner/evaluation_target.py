@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from trainables.config import TrialConfig
 from trainables.distillation import build_network
 from trainables.models import Network
 from trainables.models.checkpoints import load_weights
 from trainables.teachers import prepared_network
-from tuner.explain import explain
+from trainables.teachers.stored import members_in
 from tuner.student_files import file_in, load_student, read_student, seeds_in
-from tuner.study_file import load_trial
+from tuner.study_file import load_trial, trial_in
 
 TRAINED = Path("runs/train")
 """Where ``tuner train`` puts the student of a config."""
@@ -77,7 +75,7 @@ def find_target(place: Path, foreign: Foreign) -> Target:
     if "members" in state:
         raise ValueError(
             f"{path} is an ensemble of teachers; evaluate them one by one: "
-            f"{', '.join(state['members'])}"
+            f"{', '.join(one.name for one in members_in(path, state))}"
         )
     if "config" in state:
         if foreign.given():
@@ -85,7 +83,7 @@ def find_target(place: Path, foreign: Foreign) -> Target:
                 f"checkpoint {path} knows its own architecture, data and normalisation; leave "
                 "--architecture, --data and --normalize out"
             )
-        return _ours(path, state, _validated(state["config"], path))
+        return _ours(path, state, trial_in(state["config"], path))
     return _foreign(path, state, foreign)
 
 
@@ -132,8 +130,8 @@ def _ours(path: Path, state: Mapping[str, Any], config: TrialConfig) -> Target:
     else:
         network = _build(config)
         load_student(network, weights, path)
-    epoch = state.get("epoch", config.epochs)
-    unfinished = epoch < config.epochs and "result" not in state
+    epoch = state.get("epoch")
+    unfinished = isinstance(epoch, int) and epoch < config.epochs and "result" not in state
     notes = (f"trained for {epoch} of {config.epochs} epochs so far",) if unfinished else ()
     return Target(path, config, network, notes)
 
@@ -151,19 +149,12 @@ def _foreign(path: Path, state: Mapping[str, Any], foreign: Foreign) -> Target:
         "student": {"architecture": architecture, "normalize": normalize},
         "data": {} if foreign.data is None else {"name": foreign.data},
     }
-    config = _validated(content, path)
+    config = trial_in(content, path)
     network = _build(config)
     load_weights(network, path, architecture)
     how = "standardised inside" if normalize else "as they are"
     note = f"read as {architecture} on {config.data.name}, images {how}; the file does not say"
     return Target(path, config, network, (note,))
-
-
-def _validated(content: Any, path: Path) -> TrialConfig:
-    try:
-        return TrialConfig.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(f"{path}: {explain(error, TrialConfig)}") from error
 
 
 def _build(config: TrialConfig) -> Network:

@@ -9,8 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from trainables.methods import METHODS
-from trainables.spelling import unknown
+from trainables.spelling import shortened, shown, unknown
 from tuner.scheduler_config import SCHEDULERS
+
+LONGEST = 800
+"""Characters of a sentence, which may name what somebody wrote."""
 
 TAGS = {*METHODS, *SCHEDULERS}
 """Names that tell the members of a union apart."""
@@ -21,7 +24,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     details = error.errors(include_url=False)
     others = len(details) - 1
     more = f" (and {others} more)" if others else ""
-    return f"{_sentence(details[0], model)}{more}"
+    return f"{shortened(_sentence(details[0], model), LONGEST)}{more}"
 
 
 def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
@@ -36,7 +39,7 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "union_tag_not_found":
         return f"{where}/name is missing, it says which kind of {path[-1]} is meant"
     if detail["type"] == "literal_error":
-        return f"{where} must be {context['expected']}, got {value!r}"
+        return f"{where} must be {context['expected']}, got {shown(value)}"
     if detail["type"] == "missing":
         return f"{where} is missing"
     if detail["type"] == "value_error":
@@ -44,7 +47,7 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     rule = detail["msg"]
     for opening in ("Input should ", "Value should ", "String should ", "List should "):
         rule = rule.removeprefix(opening)
-    return f"{where} must {rule}, got {value!r}"
+    return f"{where} must {rule}, got {shown(value)}"
 
 
 def _quoted(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from tuner.atomic import write_atomically
 from tuner.directory import StudyDirectory
 from tuner.jobs_driver import driver_of
 from tuner.jobs_parcel import entrypoint, packed
+from tuner.json_files import read_json
 from tuner.study import StudyConfig
 
 if TYPE_CHECKING:
@@ -48,11 +49,20 @@ def note_of(directory: StudyDirectory) -> Path:
 
 
 def job_of(directory: StudyDirectory) -> Job | None:
-    """The job that a study was last handed over as, if it was."""
+    """The job that a study was last handed over as, if it was.
+
+    Raises:
+        ValueError: if the note of it is damaged.
+    """
     note = note_of(directory)
     if (notes := _notes_at_url(directory)) and not notes.fetch(note.name, note):
         return None
-    return Job(**json.loads(note.read_text())) if note.is_file() else None
+    if not note.is_file():
+        return None
+    said = read_json(note)
+    if not all(isinstance(said.get(field), str) for field in Job._fields):
+        raise ValueError(f"{note} names no job; delete it, and submit the study again")
+    return Job(said["address"], said["id"])
 
 
 def _notes_at_url(directory: StudyDirectory) -> UrlFolder | None:

@@ -1,5 +1,6 @@
 """How large a student may be: what is larger leaves the search space before a study starts."""
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ def parse_count(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     match = WRITTEN.fullmatch(value)
-    if match is None:
+    if match is None or math.isinf(float(match[1])):
         raise ValueError(
             f"must be a count such as 1000000, 500k, 1M or 2.5G (k, M, G: 10^3, 10^6, 10^9), "
             f"got {value!r}"

@@ -1,9 +1,10 @@
 """What a trial was computed with, from the file that its worker left in its directory."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from tuner.json_files import read_json
 
 Tags = dict[str, str]
 
@@ -15,10 +16,15 @@ def hardware_tags(trial: Path) -> Tags:
         trial: the trial's directory.
     """
     try:
-        machine = json.loads((trial / "machine.json").read_text())
+        machine = read_json(trial / "machine.json")
         single = {f"tuner.{key}": str(machine[key]) for key in ("device", "chip", "precision")}
         return {"tuner.hardware": in_words(machine), **single}
-    except (OSError, ValueError, KeyError):  # not there yet, half written, or of another version
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):  # not there yet, half written, or of another version
         return {}
 
 

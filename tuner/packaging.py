@@ -29,6 +29,7 @@ from trainables.undisturbed import undisturbed
 from trainables.validation import VALIDATION_SEED
 from tuner.directory import StudyDirectory
 from tuner.evaluation_target import Target
+from tuner.json_files import read_json
 from tuner.made_with import versions
 from tuner.provenance import Provenance, provenance_of, read_provenance
 from tuner.records import TrialState
@@ -190,8 +191,8 @@ def _evaluation(path: Path) -> Mapping[str, Any] | None:
     beside = [path.with_name(name) for name in {*NAMES, path.name}]
     known = {sha256(one) for one in beside if one.is_file()}
     for found in sorted(path.parent.glob("evaluation/**/robustness.json")):
-        content: dict[str, Any] = json.loads(found.read_text())
-        if content["checkpoint_sha256"] in known:
+        content = read_json(found)
+        if content.get("checkpoint_sha256") in known:
             return content
     return None
 

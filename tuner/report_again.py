@@ -1,12 +1,12 @@
 """How to get the same numbers again, as a section of the report."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 from tuner.directory import StudyDirectory
+from tuner.json_files import read_json
 from tuner.page import definitions, note
 from tuner.results import Results
 from tuner.session_facts import COSTS
@@ -41,7 +41,7 @@ def _machines(folder: Path) -> str:
 
 
 def _machine(file: Path) -> str:
-    machine = json.loads(file.read_text(encoding="utf-8"))
+    machine = read_json(file)
     parts = [machine.get(key) for key in ("device", "chip", "precision", "memory_format")]
     known = [str(part) for part in parts if part]
     compiled = ["compiled"] if machine.get("compile") else []

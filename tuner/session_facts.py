@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tuner.atomic import write_atomically
 from tuner.directory import StudyDirectory
+from tuner.json_files import read_json
 from tuner.made_with import CHANGED, LIBRARIES, commit, listed, versions
 from tuner.time_left import clock
 from tuner.usage import Usage
@@ -48,7 +49,7 @@ def keep_facts(directory: StudyDirectory, facts: Facts) -> None:
 def kept_facts(directory: StudyDirectory) -> Facts:
     """What the last session that trained wrote down; empty if none did."""
     file = _file(directory)
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    return {key: str(value) for key, value in read_json(file).items()} if file.is_file() else {}
 
 
 def _file(directory: StudyDirectory) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 from trainables.models import Network
 from trainables.models.checkpoints import read_checkpoint
+from trainables.spelling import shortened
 from tuner.study_file import load_trial
 
 NAMES = ("checkpoint.pt", "student.safetensors")
@@ -43,8 +44,8 @@ def load_student(network: Network, weights: Mapping[str, Any], path: Path) -> No
     """
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
+    except (RuntimeError, TypeError, AttributeError) as error:  # of other shapes, or no weights
+        first = shortened(str(error).splitlines()[-1], 200)
         raise ValueError(
             f"the weights in {path} are not of the student that its config describes ({first}); "
             "put the file back beside its own config.yaml"

@@ -10,6 +10,8 @@ from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
 from trainables.ranks import Ranks
 from trainables.spelling import unknown
+from tuner.finite_values import finite
+from tuner.folder_names import folder_name
 from tuner.limits import LimitsConfig
 from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
 from tuner.secrets import refuse_secrets
@@ -164,6 +166,9 @@ class StudyConfig(Frozen):
         description="Optuna storage URL (postgresql://…; ${NAME} is read from the environment); "
         "default: a journal file in the study",
     )
+
+    _check_name = field_validator("name")(folder_name)
+    _check_values = field_validator("ranges", "fixed", "first_trials", "baselines")(finite)
 
     @model_validator(mode="before")
     @classmethod

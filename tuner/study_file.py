@@ -4,13 +4,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from trainables.config import TrialConfig
 from trainables.frozen import Frozen
 from trainables.spelling import unknown
 from tuner.explain import explain
+from tuner.plain_yaml import MOST_CHARACTERS, parse_yaml
 from tuner.secrets import refuse_secrets
 from tuner.study import StudyConfig
 
@@ -66,6 +66,15 @@ def load_trial(path: Path) -> TrialConfig:
     return _validated({k: v for k, v in content.items() if k != "provenance"}, path, TrialConfig)
 
 
+def trial_in(content: Any, path: Path) -> TrialConfig:
+    """The trial's config that was found in a file.
+
+    Raises:
+        ValueError: in one sentence, if it is not valid.
+    """
+    return _validated(content, path, TrialConfig)
+
+
 def _load(path: Path, model: type[Model]) -> Model:
     return _validated(read_settings(path), path, model)
 
@@ -81,15 +90,28 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"file {path} does not exist; give the path of a .yaml file")
     try:
-        content: Any = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        content = parse_yaml(_text(path))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
     return content
 
 
-def _validated(content: dict[str, Any], path: Path, model: type[Model]) -> Model:
+def _text(path: Path) -> str:
+    """The text of a file, of which no more is read than settings may have.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(MOST_CHARACTERS + 1)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no text in UTF-8 ({error.reason})") from error
+
+
+def _validated(content: Any, path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:

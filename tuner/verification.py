@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from trainables.frozen import Frozen
 from trainables.threat import ThreatModel
@@ -231,7 +231,7 @@ def load_verification(directory: Path) -> Verification | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Verification.model_validate({k: v for k, v in content.items() if k != DERIVED})
-    except (ValidationError, ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no result of this version's tuner verify; delete it and verify again"
         ) from error

@@ -159,7 +159,7 @@ def test_a_killed_driver_loses_and_doubles_nothing(small_study, finished, tmp_pa
 
 def test_a_teacher_file_of_another_architecture_is_one_sentence(small_study, finished, tmp_path):
     folder, _ = finished
-    (weights,) = (folder / "runs" / "teachers").glob("*.pt")
+    (weights,) = (folder / "runs" / "teachers").glob("*.safetensors")
     content = yaml.safe_load(small_study.read_text())
     wrong = {"architecture": "small_resnet6", "checkpoint": str(weights)}
     content["teachers"] = {"wrong": wrong}

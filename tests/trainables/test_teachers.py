@@ -9,6 +9,7 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation, build_network
 from trainables.evaluation import clean_accuracy
 from trainables.models import create_network
+from trainables.models.checkpoints import read_checkpoint
 from trainables.models.fitting import published_model
 from trainables.teachers import (
     check_teacher,
@@ -59,15 +60,15 @@ def test_a_teacher_is_trained_once(taught, tmp_path):
 
 
 def test_training_it_again_gives_the_same_weights(taught, tmp_path):
-    first = torch.load(prepare_teacher(taught, tmp_path / "a").path)
-    second = torch.load(prepare_teacher(taught, tmp_path / "b").path)
+    first = read_checkpoint(prepare_teacher(taught, tmp_path / "a").path)
+    second = read_checkpoint(prepare_teacher(taught, tmp_path / "b").path)
 
     torch.testing.assert_close(first["model"], second["model"], rtol=0, atol=0)
     assert first["measured"] == second["measured"]
 
 
 def test_the_file_says_how_it_was_trained(taught, tmp_path):
-    content = torch.load(prepare_teacher(taught, tmp_path).path)
+    content = read_checkpoint(prepare_teacher(taught, tmp_path).path)
 
     assert TrialConfig.model_validate(content["config"]) == taught.teacher_trial()
 
@@ -146,7 +147,7 @@ def test_a_prepared_file_says_where_it_came_from(from_file, tmp_path):
 
     assert (prepared.layout, prepared.sha256) == ("small ResNet", expected)
     assert prepared.origin == f"from a file in the layout small ResNet, sha256 {expected[:16]}"
-    assert torch.load(prepared.path)["teacher"]["sha256"] == expected
+    assert read_checkpoint(prepared.path)["teacher"]["sha256"] == expected
 
 
 def test_a_teacher_of_ours_has_no_other_origin(taught, tmp_path):
@@ -281,7 +282,7 @@ def test_a_published_accuracy_is_measured_on_test_images(trained, digits, trial,
 
     prepared = prepare_teacher(trial(teacher=teacher, method={"name": "kd"}), tmp_path / "teachers")
 
-    measured = torch.load(prepared.path)["measured"]
+    measured = read_checkpoint(prepared.path)["measured"]
     assert measured["test_clean_accuracy"] == teacher["clean_accuracy"]
     assert measured["clean_accuracy"] == prepared.clean_accuracy
 
@@ -387,7 +388,7 @@ def test_a_file_that_does_not_fit_the_data_is_refused_before_anything_is_trained
 
 def test_a_teacher_of_ours_from_another_data_set_is_refused(taught, trial, tmp_path):
     path = prepare_teacher(taught, tmp_path / "teachers").path
-    content = torch.load(path)
+    content = read_checkpoint(path)
     content["config"]["data"]["name"] = "glyphs"
     torch.save(content, tmp_path / "file.pt")
     teacher = {"architecture": "auto", "checkpoint": tmp_path / "file.pt"}

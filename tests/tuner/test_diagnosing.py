@@ -131,7 +131,7 @@ def test_another_run_can_be_the_teacher(student):
 
 
 def test_weights_alone_can_be_the_teacher(student, trained):
-    (weights,) = (trained / "teachers").glob("*.pt")
+    (weights,) = (trained / "teachers").glob("*.safetensors")
 
     named, auto = (
         measure(find_student(student), Request(teacher, epsilons=(0.1,), images=20))
@@ -179,7 +179,7 @@ def test_a_folder_of_nothing_is_one_sentence(diagnose, tmp_path):
 
 
 def test_weights_are_no_student(trained, diagnose):
-    (weights,) = (trained / "teachers").glob("*.pt")
+    (weights,) = (trained / "teachers").glob("*.safetensors")
 
     code, output = diagnose(weights)
 

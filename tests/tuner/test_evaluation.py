@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.models.checkpoints import save_atomically
+from trainables.models.checkpoints import read_checkpoint, save_atomically
 from trainables.teachers import prepare_teacher
 from tuner.cli import app
 
@@ -242,8 +242,10 @@ def test_a_prepared_teacher_is_measured(evaluate, tmp_path, old):
     config = TrialConfig.model_validate({**TRIAL, "teacher": teacher, "method": {"name": "kd"}})
     path = prepare_teacher(config, tmp_path / "teachers").path
     if old:
-        content = torch.load(path, weights_only=True)
+        content = read_checkpoint(path)
         del content["config"]
+        path.unlink()
+        path = path.with_suffix(".pt")
         torch.save(content, path)
 
     code, output = evaluate(path, "--images", "10", "--no-gates")

@@ -32,3 +32,8 @@ def test_the_editor_is_told_that_texts_are_allowed():
     schema = LimitsConfig.model_json_schema()
 
     assert "1M" in str(schema["properties"]["max_parameters"])
+
+
+def test_a_count_beyond_all_numbers_is_refused():
+    with pytest.raises(ValueError, match="must be a count such as"):
+        LimitsConfig(max_parameters="1e999")

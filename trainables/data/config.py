@@ -16,6 +16,7 @@ from pydantic import (
 from trainables.data.sets import DATASETS
 from trainables.data.sizes import check_batch_size, check_sizes
 from trainables.frozen import Frozen
+from trainables.paths import usable
 from trainables.spelling import unknown
 
 FEWEST_IMAGES_PER_CLASS = 20
@@ -41,6 +42,8 @@ class ExtraConfig(Frozen):
         pattern="^[0-9a-f]{64}$",
         description="of the file; another file is refused; default: not checked",
     )
+
+    _check_path = field_validator("path")(usable)
 
 
 class LoadingConfig(Frozen):
@@ -150,13 +153,16 @@ class DataConfig(Frozen):
     )
     loading: LoadingConfig = LoadingConfig()
 
+    _check_paths = field_validator("root", "path")(usable)
+
     @model_validator(mode="before")
     @classmethod
     def _follow_the_data_set(cls, values: Any) -> Any:
         """What the data set decides where nothing is said."""
         if not isinstance(values, Mapping):
             return values
-        dataset = DATASETS.get(values.get("name", "digits"))
+        name = values.get("name", "digits")
+        dataset = DATASETS.get(name) if isinstance(name, str) else None
         if dataset is None:
             return values
         own = {"classes": dataset.classes, "resolution": dataset.resolution}

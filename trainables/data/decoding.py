@@ -10,8 +10,15 @@ from torchvision.transforms.v2 import functional as transforms
 
 from trainables.data.sources import Images, Indices
 
-UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are cut off, damaged, or no images."""
+UNREADABLE = (
+    OSError,
+    EOFError,
+    MemoryError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises for files that are cut off, damaged, too large, or no images."""
 
 SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
 """Pillow's modes of 65,536 grey levels; its conversion to colour makes all above 255 white."""

@@ -1,20 +1,23 @@
 """Further labelled images from an npz file, such as those that diffusion models have made."""
 
 import hashlib
+import math
 import struct
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.sources import Images, Levels, Part
+from trainables.spelling import shortened
 
 if TYPE_CHECKING:
     from trainables.data.config import ExtraConfig
 
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, struct.error)
+MOST_COMPRESSED, SMALL = 500, 2**30
+"""To what part a member of more than so many bytes may be compressed; images never are as much."""
 LOCAL_HEADER = struct.Struct("<26xHH")
 """Of a zip's member: the lengths of its name and of what else precedes the content."""
 
@@ -73,13 +76,40 @@ def _array(path: Path, names: tuple[str, ...]) -> NDArray[Any]:
             )
         if member.compress_type == zipfile.ZIP_STORED:
             return _mapped(path, member)
-        with np.load(path) as file:
-            array: NDArray[Any] = file[member.filename.removesuffix(".npy")]
-        return array
-    except UNREADABLE as error:
+        return _unpacked(path, member)
+    except Exception as error:  # a damaged zip, or a header, which is Python's, may raise anything
         raise ValueError(
-            f"data.extra.path must be a whole npz file with images and labels, got {path} ({error})"
+            f"data.extra.path must be a whole npz file with images and labels, got {path} "
+            f"({shortened(str(error), 200)})"
         ) from error
+
+
+def _unpacked(path: Path, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """A compressed array; loads no objects, and no more than the zip's directory promises."""
+    if member.file_size > max(SMALL, MOST_COMPRESSED * member.compress_size):
+        raise ValueError(f"{member.filename} would grow to {member.file_size / 1e9:.0f} GB")
+    with zipfile.ZipFile(path) as archive, archive.open(member) as opened:
+        shape, dtype = _header(opened)[::2]
+        if math.prod(shape) * dtype.itemsize > member.file_size:
+            raise ValueError(f"{member.filename} does not hold the values of shape {shape}")
+    with np.load(path) as file:
+        array: NDArray[Any] = file[member.filename.removesuffix(".npy")]
+    return array
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and kind of the array that begins here.
+
+    Raises:
+        ValueError: if it holds objects.
+    """
+    major = np.lib.format.read_magic(file)
+    numpy = np.lib.format
+    read = numpy.read_array_header_1_0 if major == (1, 0) else numpy.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not loaded")
+    return shape, fortran, dtype
 
 
 def _mapped(path: Path, member: zipfile.ZipInfo) -> NDArray[Any]:
@@ -88,13 +118,7 @@ def _mapped(path: Path, member: zipfile.ZipInfo) -> NDArray[Any]:
         file.seek(member.header_offset)
         file.seek(sum(LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))), 1)
         end = file.tell() + member.file_size
-        major = np.lib.format.read_magic(file)
-        reader = np.lib.format.read_array_header_1_0
-        shape, fortran, dtype = (
-            reader if major == (1, 0) else np.lib.format.read_array_header_2_0
-        )(file)
-        if dtype.hasobject:
-            raise ValueError("it holds Python objects, which are not loaded")
+        shape, fortran, dtype = _header(file)
         order: Literal["C", "F"] = "F" if fortran else "C"
         array: NDArray[Any] = np.memmap(
             path, dtype, "r", offset=file.tell(), shape=shape, order=order

@@ -1,18 +1,18 @@
 """What a file says of itself, before any network is built."""
 
 import hashlib
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from trainables.models.checkpoints import not_of, read_checkpoint, read_weights
+from trainables.models.factory import check_architecture
 from trainables.models.fitting import difference
 from trainables.models.layouts import facts_of, translated
 from trainables.models.normalization import ChannelStatistics
-
-Standardising = ChannelStatistics | Literal["data", "none"]
-"""By given statistics, by those of the training images, or not at all."""
+from trainables.models.own_facts import Standardising as Standardising
+from trainables.models.own_facts import own_facts
+from trainables.spelling import shortened
 
 
 class CheckpointFacts(NamedTuple):
@@ -58,14 +58,15 @@ def checkpoint_facts(path: Path, architecture: str | None = None) -> CheckpointF
 @lru_cache(maxsize=32)
 def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> CheckpointFacts:
     checkpoint, (weights, normalization, _) = read_weights(path)
-    found, own = facts_of(weights), _ours(checkpoint)
-    name = architecture or own.get("architecture") or found.architecture
+    found, own = facts_of(weights), own_facts(checkpoint)
+    name = architecture or (own.architecture if own else found.architecture)
     if name is None:
         raise ValueError(
             f"checkpoint {path} is of an architecture that its keys do not tell (first: "
-            f"{next(iter(weights))}); name it with architecture"
+            f"{shortened(next(iter(weights)), 120)}); name it with architecture"
         )
-    fits = name == own.get("architecture")  # as we fitted it to its images
+    check_architecture(name)  # it becomes part of a file's name
+    fits = own is not None and name == own.architecture  # as we fitted it to its images
     if not fits and (differing := difference(name, translated(weights))):
         raise ValueError(f"{not_of(path, name, weights)}: {differing}")
     with path.open("rb") as file:
@@ -78,27 +79,9 @@ def _facts(path: Path, architecture: str | None, _changed: tuple[int, int]) -> C
         found.num_classes,
         found.channels,
         found.image_size,
-        own.get("normalization", normalization),
+        own.normalization if own else normalization,
         found.normalization,
-        own.get("data"),
-        own.get("resolution"),
-        bool(own) and not own["published"],
+        own.data if own else None,
+        own.resolution if own else None,
+        own is not None and not own.published,
     )
-
-
-def _ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What we wrote into a file beside the weights; empty for the files of others."""
-    config = checkpoint.get("config")
-    if not isinstance(config, Mapping) or not {"student", "data"} <= config.keys():
-        return {}
-    student, teacher = config["student"], checkpoint.get("teacher", {})
-    standardising = teacher.get("normalization", "data" if student["normalize"] else "none")
-    if isinstance(standardising, Mapping):
-        standardising = ChannelStatistics.model_validate(standardising)
-    return {
-        "architecture": student["architecture"],
-        "normalization": standardising,
-        "data": config["data"]["name"],
-        "resolution": teacher.get("resolution"),
-        "published": teacher.get("published", False),
-    }

@@ -3,7 +3,6 @@
 import os
 import pickle
 import warnings
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,16 +10,18 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
 
 from trainables.models.fitting import compare
 from trainables.models.inert_pickle import read_inert
 from trainables.models.layouts import facts_of, translated
 from trainables.models.network import Network
 from trainables.models.normalization import ChannelStatistics
-from trainables.models.student_file import read_student
+from trainables.models.plain_content import refuse_odd
+from trainables.models.student_file import read_described
+from trainables.models.torch_container import refuse_hostile
 from trainables.models.wrapping import Unwrapped, Weights, unwrap
 from trainables.persistence import persistently
+from trainables.spelling import shortened
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:
@@ -76,22 +77,34 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def _safetensors(path: Path) -> dict[str, Any]:
     try:
-        return read_student(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ValueError(_unreadable(path)) from error
+        content = read_described(path)
+        refuse_odd(content)
+    except Exception as error:  # of its reader, or of one of the descriptions in its header
+        raise ValueError(_unreadable(path, error)) from error
+    return content
 
 
 def _torch_file(path: Path) -> Any:
     try:
+        refuse_hostile(path)
+        content = _weights_only(path)
+        refuse_odd(content)
+    except Exception as error:  # a broken or malicious pickle may raise anything
+        if "TorchScript" in str(error):
+            raise ValueError(_would_execute(path, "TorchScript")) from error
+        if isinstance(error, pickle.UnpicklingError):
+            return _without_foreign_objects(path, error)
+        raise ValueError(_unreadable(path, error)) from error
+    return content
+
+
+def _weights_only(path: Path) -> Any:
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd about a bad file is said below
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        return _without_foreign_objects(path, error)
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
-        if "TorchScript" in str(error):
-            raise ValueError(_would_execute(path, "TorchScript")) from error
-        raise ValueError(_unreadable(path)) from error
+    finally:  # or what a bad file has left would be held against the next one
+        torch._utils._get_sparse_tensors_to_validate().clear()
 
 
 def _without_foreign_objects(path: Path, refusal: Exception) -> Any:
@@ -99,17 +112,20 @@ def _without_foreign_objects(path: Path, refusal: Exception) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content, foreign = read_inert(path)
-    except Exception as error:  # a broken or malicious pickle may raise anything
+        refuse_odd(content)
+    except Exception as error:  # likewise
         raise ValueError(_refused(path, refusal)) from error
     if foreign and not (isinstance(content, dict) and unwrap(content).weights):
-        raise ValueError(_would_execute(path, foreign[0]))
+        raise ValueError(_would_execute(path, shortened(foreign[0], 80)))
     return content
 
 
 def _refused(path: Path, error: Exception) -> str:
-    if path.read_bytes()[:1] == pickle.PROTO or "GLOBAL" in str(error):
+    with path.open("rb") as file:
+        begins = file.read(1)
+    if begins == pickle.PROTO or "GLOBAL" in str(error):
         return _would_execute(path, "a pickle")
-    return _unreadable(path)
+    return _unreadable(path, error)
 
 
 def _would_execute(path: Path, what: str) -> str:
@@ -119,10 +135,11 @@ def _would_execute(path: Path, what: str) -> str:
     )
 
 
-def _unreadable(path: Path) -> str:
+def _unreadable(path: Path, error: Exception) -> str:
+    reason = f" ({shortened(str(error), 120)})" if type(error) is ValueError else ""
     return (
         f"checkpoint {path} ({path.stat().st_size} bytes) cannot be read as weights: it is "
-        "truncated or not a checkpoint; get the file again"
+        f"truncated or not a checkpoint{reason}; get the file again"
     )
 
 
@@ -147,8 +164,8 @@ def read_weights(path: Path) -> tuple[dict[str, Any], Unwrapped]:
     for key, values in unwrapped.weights.items():
         if not values.isfinite().all():
             raise ValueError(
-                f"checkpoint {path} holds numbers that are not finite (first: in {key}); give one "
-                "from before its training diverged"
+                f"checkpoint {path} holds numbers that are not finite (first: in "
+                f"{shortened(key, 120)}); give one from before its training diverged"
             )
     return checkpoint, unwrapped
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from trainables.models.factory import check_architecture
 from trainables.models.wrapping import Weights
+from trainables.spelling import shortened
 
 HEADS = ("fc", "linear", "logits", "head", "head.fc", "classifier")
 """Names of the last layer."""
@@ -62,7 +63,7 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         parts = zip(("missing", "unexpected", "of another shape"), self, strict=True)
         return ", ".join(
-            f"{len(keys)} keys {what}" + (f" (first: {keys[0]})" if keys else "")
+            f"{len(keys)} keys {what}" + (f" (first: {shortened(keys[0], 120)})" if keys else "")
             for what, keys in parts
         )
 

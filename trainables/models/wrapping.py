@@ -38,7 +38,8 @@ def unwrap(checkpoint: Mapping[str, Any]) -> Unwrapped:
     """The state dict inside a checkpoint, without container, prefixes, normalisation and attack."""
     container = next((key for key in CONTAINERS if _holds_weights(checkpoint.get(key))), "")
     inner = checkpoint[container] if container else checkpoint
-    weights = {key: value for key, value in inner.items() if isinstance(value, Tensor)}
+    named = ((key, value) for key, value in inner.items() if isinstance(key, str))
+    weights = {key: value for key, value in named if isinstance(value, Tensor)}
     normalization = None
     while True:
         weights = _without_attacker(weights)

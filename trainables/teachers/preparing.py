@@ -13,7 +13,7 @@ from trainables.distillation import Distillation
 from trainables.evaluation import clean_accuracy, robust_accuracy
 from trainables.hardware import pick_device
 from trainables.models import Network
-from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.models.student_file import write_teacher
 from trainables.teachers.ensemble import ensemble
 from trainables.teachers.gate import (
     promised_metric,
@@ -30,7 +30,13 @@ from trainables.teachers.sources import (
     teacher_of,
 )
 from trainables.teachers.stored import PreparedTeacher as PreparedTeacher
-from trainables.teachers.stored import description, prepared, prepared_network
+from trainables.teachers.stored import (
+    description,
+    measured_in,
+    prepared,
+    prepared_network,
+    stored_place,
+)
 from trainables.validation import VALIDATION_SEED, ValidationConfig
 
 
@@ -51,8 +57,9 @@ def teacher_path(config: TrialConfig, directory: Path) -> Path:
         ValueError: if the trial has no teacher, or its checkpoint cannot be used.
     """
     if teacher_of(config).members:
-        names = [teacher_path(member, directory).name for member in _members(config)]
-        return directory / f"ensemble-{_hash({'members': names})}.pt"
+        stems = [teacher_path(member, directory).stem for member in _members(config)]
+        names = [f"{stem}.pt" for stem in stems]  # as files were called when hashes were agreed on
+        return stored_place(directory, f"ensemble-{_hash({'members': names})}")
     source = settle(config)
     recipe = identity(source.as_trial(config).model_dump(mode="json"))
     if source.file is not None:
@@ -61,7 +68,7 @@ def teacher_path(config: TrialConfig, directory: Path) -> Path:
             recipe["normalization"] = source.standardising.model_dump(mode="json")
         if source.resolution is not None:
             recipe["resolution"] = source.resolution
-    return directory / f"{source.architecture}-{_hash(recipe)}.pt"
+    return stored_place(directory, f"{source.architecture}-{_hash(recipe)}")
 
 
 def teacher_files(config: TrialConfig, directory: Path) -> list[Path]:
@@ -100,9 +107,9 @@ def prepare_teacher(config: TrialConfig, directory: Path) -> PreparedTeacher:
         network, content = _made(config, directory)
         measured = _measure(network, config)
         _check_promise(config, network, measured)
-        save_atomically({**content, "measured": measured}, path)
+        write_teacher({**content, "measured": measured}, path)
     elif teacher_of(config).clean_accuracy is not None:  # perhaps not promised when it was made
-        _check_promise(config, prepared_network(path, config), read_checkpoint(path)["measured"])
+        _check_promise(config, prepared_network(path, config), measured_in(path))
     return prepared(path, now=missing)
 
 
