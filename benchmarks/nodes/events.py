@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import psutil
 
 from benchmarks.crashes.driver import command_line
 from benchmarks.nodes.cluster import RAY, Cluster, wait_until
+from benchmarks.nodes.network import HUB
 from benchmarks.nodes.study import Event, Study
 
 YOUNG = 0.8
@@ -112,13 +114,27 @@ def let_train(processes: list[int]) -> None:
         os.kill(process, signal.SIGCONT)
 
 
+FIND = """
+import sys, ray
+ray.init(address=sys.argv[1], logging_level=50, log_to_driver=False)
+print([n["NodeID"] for n in ray.nodes() if n["NodeManagerAddress"] == sys.argv[2]][-1])
+"""
+
+
 def give_notice(cluster: Cluster, node: str, seconds: int) -> None:
     """Tell Ray that a node will be taken away, as a spot machine's own notice would."""
+    find = [sys.executable, "-c", FIND, cluster.address, cluster.network.addresses[node]]
+    # without its id, a node that cannot tell which address is its own gives notice of the head
+    node_id = _said(cluster, f"{node}-id", find).split()[-1]
+    whom = ("--address", cluster.address, "--node-id", node_id)
     reason = ("--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot")
-    command = [*RAY, "drain-node", *reason]
     deadline = ("--deadline-remaining-seconds", str(seconds))
-    log = cluster.log(f"{node}-notice")
-    # without RAY_ADDRESS it starts a Ray of its own, and gives notice of that one's node
-    environment = {**cluster.environment, "RAY_ADDRESS": cluster.address}
-    told = cluster.network.start(node, [*command, *deadline], environment, log)
-    assert told.wait(120) == 0, log.read_text()
+    _said(cluster, f"{node}-notice", [*RAY, "drain-node", *whom, *reason, *deadline])
+
+
+def _said(cluster: Cluster, name: str, command: list[str]) -> str:
+    """What a command says on the head."""
+    log = cluster.log(name)
+    process = cluster.network.start(HUB, command, cluster.environment, log)
+    assert process.wait(120) == 0, log.read_text()
+    return log.read_text()
