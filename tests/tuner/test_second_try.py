@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from make_records import make_record, make_results, make_study
+from make_records import make_config, make_record, make_results, make_study
 from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
+from tuner.config_files import load_trial_config, write_config
 from tuner.directory import StudyDirectory
 from tuner.ledger import Ledger
 from tuner.mlflow_records import params, tags
@@ -264,6 +265,16 @@ def test_mlflow_gets_the_words_and_the_changed_config(opened):
     assert tags(record)["tuner.memory"] == WORDS
     assert params(record)["accumulation/micro_batches"] == "2"
     assert tags(make_record(0, 0.9, 0.4))["tuner.memory"] == ""
+
+
+def test_the_exported_config_trains_in_the_same_parts(tmp_path):
+    again = SecondTry(3, 2)
+    record = make_record(0, 0.9, 0.4, config=again.changed(make_config()))
+
+    path = write_config(Results(make_study(), [record]), record, tmp_path / "knee.yaml")
+    trial = load_trial_config(path)
+
+    assert [trial.micro_batches_in(epoch) for epoch in (2, 3)] == [1, 2]
 
 
 def test_the_config_beside_the_checkpoint_is_the_one_that_is_trained(opened, tmp_path):
