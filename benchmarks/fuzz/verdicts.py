@@ -1,7 +1,6 @@
 """What became of an input: accepted, refused in one sentence, or a fault of ours."""
 
 import re
-import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,8 +66,9 @@ def _general(text: str, path: Path) -> str:
 
 
 def _peak() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    """Megabytes, since the program began: getrusage's would begin with those of its parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 import hashlib
+import json
 import math
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch.nn import functional as F
 
 from trainables.config import TrialConfig
@@ -11,6 +13,7 @@ from trainables.evaluation import clean_accuracy
 from trainables.models import create_network
 from trainables.models.checkpoints import read_checkpoint
 from trainables.models.fitting import published_model
+from trainables.models.student_file import write_teacher
 from trainables.teachers import (
     check_teacher,
     load_teacher,
@@ -18,6 +21,7 @@ from trainables.teachers import (
     prepare_teacher,
     teacher_path,
 )
+from trainables.teachers.stored import prepared, prepared_network
 
 RECIPE = {
     "architecture": "small_resnet6",
@@ -472,3 +476,54 @@ def test_an_ensemble_has_no_feature_maps(trial, digits, tmp_path):
 
     with pytest.raises(ValueError, match="has logits but no feature maps; name a single teacher"):
         teacher.outputs(digits.test.images[:2], (-1,))
+
+
+def test_a_prepared_teacher_is_a_safetensors_file_with_its_description_inside(taught, tmp_path):
+    path = prepare_teacher(taught, tmp_path).path
+
+    with safe_open(path, framework="pt") as file:
+        described = file.metadata()
+
+    assert path.suffix == ".safetensors"
+    assert json.loads(described["measured"]).keys() == {"clean_accuracy", "robust_accuracy"}
+    assert TrialConfig.model_validate_json(described["config"]) == taught.teacher_trial()
+
+
+def test_a_teacher_that_an_earlier_version_prepared_is_taken(taught, tmp_path):
+    first = prepare_teacher(taught, tmp_path)
+    torch.save(read_checkpoint(first.path), first.path.with_suffix(".pt"))
+    first.path.unlink()
+
+    again = prepare_teacher(taught, tmp_path)
+
+    assert again == first._replace(path=first.path.with_suffix(".pt"), trained_now=False)
+    assert prepared_network(again.path, taught) is not None
+
+
+@pytest.mark.parametrize("name", ["../outside.safetensors", "/etc/passwd", "itself.safetensors", 3])
+def test_an_ensemble_has_no_members_outside_its_folder(name, trial, tmp_path):
+    path = tmp_path / "itself.safetensors"
+    measured = {"clean_accuracy": 0.5, "robust_accuracy": 0.5}
+    write_teacher({"members": [name], "measured": measured}, path)
+
+    with pytest.raises(ValueError, match=r"outside its folder|is no teacher"):
+        prepared_network(path, trial())
+
+
+@pytest.mark.parametrize("measured", [None, 3, {}, {"clean_accuracy": 0.5}, {"clean_accuracy": []}])
+def test_a_file_without_measured_accuracies_is_no_prepared_teacher(measured, tmp_path):
+    path = write_teacher({"config": {}, "measured": measured}, tmp_path / "t.safetensors")
+
+    with pytest.raises(ValueError, match="is no teacher that this version has prepared"):
+        prepared(path, now=False)
+
+
+def test_a_file_cannot_name_an_architecture_that_is_a_path(taught, trial, tmp_path):
+    content = read_checkpoint(prepare_teacher(taught, tmp_path).path)
+    content["config"]["student"]["architecture"] = "../../evil"
+    write_teacher(content, tmp_path / "theirs.safetensors")
+    teacher = {"architecture": "auto", "checkpoint": tmp_path / "theirs.safetensors"}
+
+    sentence = refused({"teacher": teacher, "method": {"name": "kd"}}, trial, tmp_path)
+
+    assert "unknown architecture '../../evil'" in sentence
