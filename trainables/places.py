@@ -43,25 +43,25 @@ class TrialPlace:
         """Whether what is written has to be sent."""
         return self._remote is not None
 
-    def fetch(self, name: str, patience: float = PATIENCE) -> bool:
+    def fetch(self, name: str, patience: float | None = None) -> bool:
         """Whether a file is there; brought here first, from a URL.
 
         Raises:
-            StoreError: if the store does not answer for ``patience`` seconds.
+            StoreError: if the store does not answer for ``patience`` seconds; default: two minutes.
         """
         remote, path = self._remote, self.folder / name
         if remote is None:
             return path.is_file()
-        return patiently(lambda: remote.fetch(name, path), patience)
+        return patiently(lambda: remote.fetch(name, path), _seconds(patience))
 
-    def send(self, name: str, patience: float = PATIENCE) -> None:
+    def send(self, name: str, patience: float | None = None) -> None:
         """See that a file of the folder is where it belongs.
 
         Raises:
-            StoreError: if the store does not answer for ``patience`` seconds.
+            StoreError: if the store does not answer for ``patience`` seconds; default: two minutes.
         """
         if (remote := self._remote) is not None:
-            patiently(lambda: remote.send(self.folder / name, name), patience)
+            patiently(lambda: remote.send(self.folder / name, name), _seconds(patience))
 
     def try_to_send(self, name: str) -> bool:
         """As ``send``, for what may be sent later: whether it was, within seconds."""
@@ -71,6 +71,10 @@ class TrialPlace:
             logger.warning("%s is sent later: %s", name, error)
             return False
         return True
+
+
+def _seconds(patience: float | None) -> float:
+    return PATIENCE if patience is None else patience
 
 
 def fetch_teachers(config: TrialConfig, place: str) -> Path:

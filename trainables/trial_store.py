@@ -10,7 +10,7 @@ from typing import Any
 from trainables.attempt import Attempt, SupersededError
 from trainables.models.checkpoints import read_checkpoint
 from trainables.object_store import StoreError
-from trainables.places import PATIENCE, SHORT_PATIENCE, TrialPlace
+from trainables.places import SHORT_PATIENCE, TrialPlace
 
 CHECKPOINT, TURN = "checkpoint.pt", "turn"
 """Files of the place; the second only at a URL: whose turn it is."""
@@ -86,7 +86,7 @@ class TrialStore:
             StoreError: if the URL's store does not answer for two minutes.
         """
         self._save(state)
-        self._place.send(CHECKPOINT, PATIENCE)
+        self._place.send(CHECKPOINT)
 
     def try_to_save(self, state: Mapping[str, Any]) -> None:
         """As ``save``, for a state that the next one replaces: a store has seconds to take it."""

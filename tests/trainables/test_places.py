@@ -5,7 +5,7 @@ import logging
 import pytest
 from moto.server import ThreadedMotoServer
 
-from trainables import places
+from trainables import places, trial_store
 from trainables.config import merge
 from trainables.models.checkpoints import read_checkpoint
 from trainables.object_store import StoreError, UrlFolder, copy_of
@@ -65,7 +65,7 @@ def test_the_last_weights_are_there_before_the_last_epoch_is_reported(config, tm
 
     assert last["done"]
     assert checkpoint(config, tmp_path)["epoch"] == 3
-    assert {"checkpoint.pt", "machine.json"} == set(UrlFolder(config["directory"]).files())
+    assert {"checkpoint.pt", "machine.json", "turn"} == set(UrlFolder(config["directory"]).files())
 
 
 def test_a_trial_goes_on_elsewhere_to_the_same_numbers(config, another_machine):
@@ -104,6 +104,7 @@ def frail(monkeypatch, config):
     port = server.get_host_and_port()[1]  # what moto holds is the same for all servers
     url = f"s3://studies/frail-{port}?endpoint_override=127.0.0.1:{port}&scheme=http"
     monkeypatch.setattr(places, "SHORT_PATIENCE", 0.0)
+    monkeypatch.setattr(trial_store, "SHORT_PATIENCE", 0.0)
     monkeypatch.setattr(places, "PATIENCE", 0.0)
     yield {**config, "directory": completed(url)}, server
     server.stop()
