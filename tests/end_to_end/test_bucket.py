@@ -84,7 +84,7 @@ def test_a_study_goes_on_after_its_driver_was_killed_and_is_read_elsewhere(
     ] * TRIALS
     assert len(prepared) == 1
     assert teachers.files() == prepared
-    kept = {"checkpoint.pt", "config.yaml", "machine.json", "metrics.csv"}
+    kept = {"checkpoint.pt", "config.yaml", "machine.json", "metrics.csv", "turn"}
     expected = {f"trials/{n:04d}/{name}" for n in range(TRIALS) for name in kept}
     assert {name for name in there.files() if name.startswith("trials/")} == expected
     assert json.loads(status.stdout)["trials"]["complete"] == TRIALS
