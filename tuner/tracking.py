@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from trainables.redaction import without_secrets
 from tuner import mlflow_origins, mlflow_pages, mlflow_views
 from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, is_server, unreachable
 from tuner.mlflow_files import upload_checkpoint, upload_study_file
@@ -165,7 +166,8 @@ class Tracker:
     def _back_off(self, delay: float, error: Exception) -> float:
         """Wait, and return how long to wait the next time."""
         if delay == FIRST_DELAY:
-            logger.warning("MLflow at %s: %s; trying again in the background", self._uri, error)
+            what = without_secrets(f"MLflow at {self._uri}: {error}")
+            logger.warning("%s; trying again in the background", what)
         self._given_up.wait(delay)
         return min(2 * delay, LONGEST_DELAY)
 

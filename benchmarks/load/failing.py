@@ -65,11 +65,14 @@ def failed(count: Path) -> tuple[int, int]:
 
 
 def measure(folder: Path, *, trials: int, every: int) -> dict[str, Any]:
-    """Start the same command until the study has its trials, then compare everything."""
+    """Start the same command until the study has its trials, then compare everything.
+
+    Its directory fails; MLflow's database lies beside it, as SQLite tries nothing again.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     victim, count = Victim(folder, trials=trials), folder / "count"
     codes: list[int] = []
-    with failing_writes(folder / "runs", count, every=every):
+    with failing_writes(victim.directory.path, count, every=every):
         while len(codes) < MOST_STARTS and (not codes or codes[-1]):
             codes.append(victim.finish())
     if b"MLflow is behind" in victim.log.read_bytes():
