@@ -40,7 +40,7 @@ def concurrent(options: argparse.Namespace, _: Path) -> tuple[Row, list[str]]:
     return row, crowd.misses(row)
 
 
-def storage(options: argparse.Namespace, folder: Path) -> tuple[Row, list[str]]:
+def storage(_: argparse.Namespace, folder: Path) -> tuple[Row, list[str]]:
     """A disk that fails now and then."""
     row = failing.measure(folder / "failing", trials=40, every=20)
     return row, failing.misses(row)
