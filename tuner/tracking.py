@@ -13,7 +13,7 @@ from typing import Final
 
 from trainables.redaction import without_secrets
 from tuner import mlflow_origins, mlflow_pages, mlflow_views
-from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, is_server, unreachable
+from tuner.mlflow_client import SQLITE, MlflowException, connect, is_passing, unreachable
 from tuner.mlflow_files import upload_checkpoint, upload_study_file
 from tuner.mlflow_front import Publication as Publication
 from tuner.mlflow_front import Sent, publish
@@ -29,7 +29,6 @@ from tuner.study import StudyConfig
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds between attempts while MLflow is away
-ATTEMPTS = 10  # to open a study in a database; each goes on where the last one failed
 RECORD, PUBLICATION, STATUS, FILES, MODEL = range(5)  # in this order
 
 Key = tuple[int, int]  # what to write, and for a record, of which trial
@@ -250,21 +249,15 @@ def _open(
     client = connect(uri)
     if resume:
         mlflow_origins.note(directory)
-    # a disk of our own may fail for a moment; a server is waited for elsewhere
-    left = 1 if is_server(uri) else ATTEMPTS
-    while True:
-        left -= 1
-        try:
-            mlflow = MlflowStudy(client, study, directory, began=began)
-            mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)
-            write_note(mlflow)
-            if resume:
-                mlflow.resume()
-        except MlflowException as error:
-            if not left or not is_passing(error):
-                raise ConnectionError(unreachable(uri, error)) from error
-        else:
-            return mlflow
+    try:
+        mlflow = MlflowStudy(client, study, directory, began=began)
+        mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)
+        write_note(mlflow)
+        if resume:
+            mlflow.resume()
+    except MlflowException as error:
+        raise ConnectionError(unreachable(uri, error)) from error
+    return mlflow
 
 
 def _write(mlflow: MlflowStudy, record: TrialRecord) -> bool:

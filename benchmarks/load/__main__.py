@@ -36,13 +36,13 @@ def mlflow(options: argparse.Namespace, _: Path) -> tuple[Row, list[str]]:
 
 def concurrent(options: argparse.Namespace, _: Path) -> tuple[Row, list[str]]:
     """Many trials at the same time."""
-    row = crowd.measure(3 * options.slots, options.slots, options.storage)
+    row = crowd.measure(2 * options.slots, options.slots, options.storage)
     return row, crowd.misses(row)
 
 
-def storage(options: argparse.Namespace, folder: Path) -> tuple[Row, list[str]]:
+def storage(_: argparse.Namespace, folder: Path) -> tuple[Row, list[str]]:
     """A disk that fails now and then."""
-    row = failing.measure(folder / "failing", trials=options.small, every=20)
+    row = failing.measure(folder / "failing", trials=40, every=20)
     return row, failing.misses(row)
 
 
@@ -103,9 +103,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated")
     parser.add_argument("--trials", type=int, default=1000, help="of mlflow and memory")
     parser.add_argument("--epochs", type=int, default=20, help="reports of each of them")
-    parser.add_argument("--slots", type=int, default=200, help="of concurrent, of 3 times as many")
+    parser.add_argument("--slots", type=int, default=200, help="of concurrent, of twice as many")
     parser.add_argument("--storage", help="of concurrent; default: a journal file")
-    parser.add_argument("--small", type=int, default=6, help="trials of storage and disk")
+    parser.add_argument("--small", type=int, default=6, help="trials of disk")
     parser.add_argument("--json", type=Path, default=Path("runs/bench-load.json"))
     return parser.parse_args()
 

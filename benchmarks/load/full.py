@@ -10,7 +10,6 @@ from typing import Any
 
 from benchmarks.crashes.agreement import disagreements
 from benchmarks.crashes.driver import Victim
-from benchmarks.load.failing import sentences
 
 MEGABYTES = 64
 """Size of the disk; a study of six trials takes some 5."""
@@ -81,6 +80,12 @@ def measure(folder: Path, *, trials: int, stored: int = 3) -> dict[str, Any]:
             "kept": kept,
             "disagreements": disagreements(victim),
         }
+
+
+def sentences(victim: Victim) -> list[str]:
+    """What the command said in red, without the place."""
+    lines = victim.log.read_text().splitlines()
+    return [line.replace(f"{victim.folder}/", "") for line in lines if line.startswith("error: ")]
 
 
 def _code(victim: Victim) -> int:
