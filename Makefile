@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints audit browser claims bench-search bench-scale bench-speed bench-tracking docs crashes
+.PHONY: help setup demo test unit style check format clean constraints audit browser claims bench-search bench-scale bench-speed bench-tracking docs crashes services cluster nodes load fuzz audit gpu-sharing
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,7 @@ demo: setup  ## Run the study `digits` into runs/digits, to an exported best con
 	@$(BIN)/tuner run digits
 	@$(BIN)/tuner export runs/digits --pick knee
 
-test: setup browser  ## Run all tests: style, types, import rules, unit and end-to-end.
+test: setup browser services  ## Run all tests: style, types, import rules, unit and end-to-end.
 	$(MAKE) --no-print-directory style
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not end_to_end"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m end_to_end
@@ -55,6 +55,18 @@ bench-speed: setup  ## Our step against the floor and a plain loop; writes runs/
 bench-tracking: setup  ## What MLflow costs a study; writes runs/bench-tracking.json.
 	$(BIN)/python -m benchmarks.tracking
 
+cluster: setup  ## A study over three nodes that loses each of its services once; under 10 minutes.
+	@$(BIN)/python -m benchmarks.cluster
+
+nodes: setup  ## Kill, cut off and add nodes of a cluster, in network namespaces; needs root.
+	$(BIN)/python -m benchmarks.nodes
+
+load: setup  ## Outages of MLflow, a crowd, failing and full disks, memory; writes runs/bench-load.json.
+	$(BIN)/python -m benchmarks.load
+
+fuzz: setup  ## Read 100,000 hostile files; writes runs/bench-fuzz.json.
+	$(BIN)/python -m benchmarks.fuzz
+
 docs: setup  ## Build the documentation into site/, strictly; open site/index.html.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
@@ -68,6 +80,12 @@ format: setup  ## Let ruff write the code.
 browser:  ## In CI, install the browser that the page tests drive; elsewhere they skip without one.
 	@if [ -n "$$CI" ] && ! command -v chromium >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; fi
+
+services:  ## In CI, install the PostgreSQL that tests start; elsewhere they skip without it.
+	@if [ -n "$$CI" ] && [ -z "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ]; then \
+		apt-get update -qq && apt-get install -y -qq postgresql-common >/dev/null && \
+		sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+		apt-get install -y -qq postgresql >/dev/null; fi
 
 constraints: setup  ## Write constraints.txt anew from what is installed.
 	@{ echo "# Exact versions that the tests passed with; written by \`make constraints\`."; \

@@ -19,9 +19,6 @@ pytestmark = pytest.mark.end_to_end
 # Everything that Chromium would do by itself is off: no GPU, no network of its own.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
-ARGUMENTS += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # only this machine
-FORGET = "if (!sessionStorage.seen) { localStorage.clear(); sessionStorage.seen = 1 }"
-"""In a new tab first of all: what MLflow remembers of earlier ones."""
 POINTS = ".scatterlayer .points path"
 WAIT = 120_000  # milliseconds
 
@@ -62,23 +59,22 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def browser(chromium):
-    """One for all tests: MLflow's scripts are fetched and compiled once."""
+@pytest.fixture
+def page(chromium):
+    """A browser that has never seen MLflow, and that reaches nothing but this machine."""
     context = chromium.new_context(viewport={"width": 1900, "height": 1000})
-    context.add_init_script(FORGET)
-    context.set_default_timeout(WAIT)
-    yield context
+    context.route("**/*", only_here)
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    yield page
     context.close()
 
 
-@pytest.fixture
-def page(browser):
-    """A tab in which nothing of MLflow was ever seen, and that reaches nothing but this machine."""
-    page = browser.new_page()
-    yield page
-    for opened in browser.pages:
-        opened.close()
+def only_here(route):
+    if "//127.0.0.1:" in route.request.url:
+        route.continue_()
+    else:
+        route.abort()
 
 
 def settle(page, chart):
