@@ -286,12 +286,13 @@ class Distillation:
         Raises:
             ValueError: if the state belongs to another config, or is damaged.
         """
-        with whole_state():
+        with (
+            whole_state()
+        ):  # the deep copies: PyTorch takes over momentum tensors as they are given
             if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
                 raise ValueError("this checkpoint belongs to another config, not to this run's")
             self.student.load_state_dict(state["student"])
             self.modules.load_state_dict(state["modules"])
-            # a copy: PyTorch's optimisers take over the momentum tensors that they are given
             self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
             self.scheduler.load_state_dict(state["scheduler"])
             self.step.state = dict(state["method"])

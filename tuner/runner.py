@@ -11,6 +11,7 @@ from pathlib import Path
 import ray
 from ray import tune
 from ray.exceptions import RayTaskError
+from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
@@ -131,6 +132,7 @@ def run_trials(
     Returns early, with trials left unfinished, if it is interrupted.
     """
     resources = study.resources
+    _keep_keys_at_home()
     shutil.rmtree(directory.ray, ignore_errors=True)  # of an earlier driver; not needed again
     tuner = tune.Tuner(
         tune.with_resources(DistillationTrainable, placement(resources)),
@@ -158,6 +160,11 @@ def run_trials(
         tuner.fit()
     finally:
         progress.stop()
+
+
+def _keep_keys_at_home() -> None:
+    """Ray would send AWS's keys to every node as settings of its actors, which its logs show."""
+    ENV_VARS_TO_PROPAGATE.difference_update({n for n in ENV_VARS_TO_PROPAGATE if "AWS_" in n})
 
 
 def _checkpoints(directory: StudyDirectory) -> tune.CheckpointConfig:
