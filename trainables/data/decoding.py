@@ -26,6 +26,9 @@ SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
 UNSCALED = {"I": "32-bit whole numbers", "F": "floating-point numbers"}
 """Pillow's modes in which no level is known to be white."""
 
+MOST_PIXELS = 50_000_000
+"""Of one image; while it is decoded, each takes up to 8 bytes of a worker's memory."""
+
 AS_WIDE = {"PNG", "PPM"}
 """Formats of 16 bits that Pillow (PNG: older ones) keeps as whole numbers of 32."""
 
@@ -54,10 +57,12 @@ def decode(path: str, resolution: int) -> Images:
 
 def _in_colour(file: Image.Image) -> Image.Image:
     """Red, green and blue in 8 bits; what is transparent shows the colour that it hides."""
+    if (pixels := file.width * file.height) > MOST_PIXELS:
+        raise ValueError(f"it has {pixels:,} pixels, and at most {MOST_PIXELS:,} are decoded")
     if file.mode in UNSCALED and file.format not in AS_WIDE:
         raise ValueError(f"its levels are {UNSCALED[file.mode]}, of which none is known as white")
     if file.mode in SIXTEEN_BITS | {"I"}:
-        levels = np.asarray(file).astype(np.float64) / 257  # 65535 = 257 * 255
+        levels = np.asarray(file).astype(np.float32) / 257  # 65535 = 257 * 255
         return Image.fromarray(levels.round().astype(np.uint8)).convert("RGB")
     if "transparency" in file.info:  # or Pillow warns for every file with a palette
         file = file.convert("RGBA")

@@ -74,3 +74,11 @@ def test_a_palette_with_transparency_is_decoded_without_a_warning(tmp_path):
     image.save(tmp_path / "image.png", transparency=bytes(range(256)))
 
     assert np.array_equal(decode(tmp_path / "image.png", 12), np.stack([RAMP] * 3))
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("1", (10_000, 6_000)).save(path)
+
+    with pytest.raises(ValueError, match="it has 60,000,000 pixels, and at most 50,000,000"):
+        decode(path, 32)
