@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from machines import GIGABYTE, HEALTHY, NEED, NODE
 from typer.testing import CliRunner
 
 from trainables.data import DataConfig
@@ -14,32 +15,11 @@ from tuner.cli import app
 from tuner.doctor import Patient, examine, named
 from tuner.doctor_checks import CHECKS, findings
 from tuner.doctor_facts import Facts, Need
-from tuner.doctor_probe import PACKAGES, look, try_storage
+from tuner.doctor_probe import look, try_storage
 from tuner.doctor_services import mlflow, optuna_storage
 from tuner.doctor_storage import nonce_in
 from tuner.study import ResourcesConfig, StudyConfig
 from tuner.study_file import find_study, load_study
-
-GIGABYTE = 10**9
-HEALTHY = Facts(
-    name="this machine",
-    host="here",
-    python="3.11.7",
-    versions=dict.fromkeys(PACKAGES, "2.0.0"),
-    code="0badcafe",
-    gpus=0,
-    cuda="-",
-    gpu_problem="",
-    driver="",
-    memory=16 * GIGABYTE,
-    shared_memory=GIGABYTE,
-    disk=100 * GIGABYTE,
-    temporary_used=0.5,
-    storage_problem="",
-    missing=[],
-)
-NODE = replace(HEALTHY, name="node 10.0.0.3 (1f2e3d4c)", ray_cpus=8.0, ray_gpus=0.0)
-NEED = Need(ResourcesConfig(), DataConfig(), (), "/studies")
 
 
 def wrong(machines, need=NEED):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from test_doctor import NEED, NODE
+from machines import NEED, NODE
 
 from tuner import doctor_cluster
 from tuner.doctor_cluster import authentication, connect, places
