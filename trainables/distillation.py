@@ -286,9 +286,7 @@ class Distillation:
         Raises:
             ValueError: if the state belongs to another config, or is damaged.
         """
-        with (
-            whole_state()
-        ):  # the deep copies: PyTorch takes over momentum tensors as they are given
+        with whole_state():  # copies, as PyTorch takes over the tensors that it is given
             if identity(state["config"]) != identity(self.config.model_dump(mode="json")):
                 raise ValueError("this checkpoint belongs to another config, not to this run's")
             self.student.load_state_dict(state["student"])

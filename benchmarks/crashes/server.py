@@ -1,6 +1,5 @@
 """A real MLflow server that is killed and started again on its port."""
 
-import socket
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -8,14 +7,8 @@ from typing import Self
 import psutil
 
 from benchmarks.crashes.driver import command_line, kill
+from benchmarks.services.service import free_port
 from tuner.mlflow_server import serve
-
-
-def free_port() -> int:
-    """A port for a server beside others: two that start at once would both find 5000 free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.services.service import free_port
 from benchmarks.tracking.proxy import Proxy, proxy_of
 from benchmarks.tracking.trials import history, study_of, write_files
 from tuner.directory import StudyDirectory
@@ -175,11 +175,6 @@ def measure(trials: int, epochs: int) -> list[Row]:
                 bench.arm("dead server", during={"dead": True}),
                 bench.arm("database, no server", uri=default_uri(runs / "any")),
             ]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def about(options: argparse.Namespace) -> Row:

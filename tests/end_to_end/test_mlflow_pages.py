@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 from page_studies import FRONT, OTHERS, SEEDS, STUDY, bring, record, with_size
-from ray_nodes import free_port
 
+from benchmarks.services.service import free_port
 from tuner.mlflow_pages import view_id
 from tuner.mlflow_server import serve
 from tuner.records import TrialState

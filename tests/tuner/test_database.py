@@ -5,9 +5,9 @@ import secrets
 
 import pytest
 from cut_connection import Cut
+from ledger_study import REPORT, STUDY
 from optuna.exceptions import StorageInternalError
 from team_services import need_postgres
-from test_ledger import REPORT, STUDY
 
 from benchmarks.services.postgres import Postgres
 from tuner.database import open_database, with_driver

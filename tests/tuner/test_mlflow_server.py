@@ -8,7 +8,7 @@ import urllib.request
 import psutil
 import pytest
 
-from benchmarks.crashes.server import free_port
+from benchmarks.services.service import free_port
 from tuner.mlflow_client import MlflowClient
 from tuner.mlflow_server import serve
 

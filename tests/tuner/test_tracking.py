@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from benchmarks.crashes.server import free_port
+from benchmarks.services.service import free_port
 from trainables.config import TrialConfig
 from tuner.mlflow_client import MlflowClient
 from tuner.mlflow_server import serve
