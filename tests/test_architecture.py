@@ -66,7 +66,7 @@ def test_help_does_not_import_torch_or_ray():
 
 def test_looking_at_a_study_imports_nothing_that_only_running_one_needs():
     program = (
-        "import sys, tuner.showing, tuner.status_view, tuner.export; "
+        "import sys, tuner.showing, tuner.analysis.status_view, tuner.exporting.front; "
         "assert not {'ray', 'mlflow', 'sklearn', 'scipy.stats'} & set(sys.modules)"
     )
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainables.config import TrialConfig as TrialConfig
-    from tuner.api import Study as Study
-    from tuner.api_comparison import compare as compare
-    from tuner.api_evaluation import Measured as Measured
-    from tuner.api_evaluation import evaluate as evaluate
-    from tuner.session import StudyInterruptedError as StudyInterruptedError
+    from tuner.api.comparison import compare as compare
+    from tuner.api.evaluation import Measured as Measured
+    from tuner.api.evaluation import evaluate as evaluate
+    from tuner.api.study import Study as Study
+    from tuner.running.session import StudyInterruptedError as StudyInterruptedError
     from tuner.study import StudyConfig as StudyConfig
 
 _ENVIRONMENT = {
@@ -39,13 +39,13 @@ for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 _HOMES = {
-    "Study": "tuner.api",
+    "Study": "tuner.api.study",
     "StudyConfig": "tuner.study",
-    "StudyInterruptedError": "tuner.session",
+    "StudyInterruptedError": "tuner.running.session",
     "TrialConfig": "trainables.config",
-    "Measured": "tuner.api_evaluation",
-    "compare": "tuner.api_comparison",
-    "evaluate": "tuner.api_evaluation",
+    "Measured": "tuner.api.evaluation",
+    "compare": "tuner.api.comparison",
+    "evaluate": "tuner.api.evaluation",
 }
 """Where the names of the Python API live."""
 

@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from tuner.cluster_verbs import doctor, logs, stop, submit
 from tuner.last_words import discreet
-from tuner.looking_verbs import compare, front, importance, list_studies, report, status
-from tuner.measuring_verbs import diagnose, evaluate
-from tuner.package_verb import package
-from tuner.register_verb import register
 from tuner.secrets import without_own_secrets
-from tuner.taking_verbs import export, train
-from tuner.teachers_verb import list_teachers
 from tuner.terminal import SentenceGroup, StudyName, console
-from tuner.verify_verb import verify
+from tuner.verbs.cluster import doctor, logs, stop, submit
+from tuner.verbs.looking import compare, front, importance, list_studies, report, status
+from tuner.verbs.measuring import diagnose, evaluate
+from tuner.verbs.package import package
+from tuner.verbs.register import register
+from tuner.verbs.taking import export, train
+from tuner.verbs.teachers import list_teachers
+from tuner.verbs.verify import verify
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -97,7 +97,7 @@ def simulate_(
 ) -> None:
     """Tell what a study would find and cost on so many GPUs, from recorded learning curves."""
     from tuner.commands import load_for_run
-    from tuner.simulating import Request, simulate_and_show
+    from tuner.simulation.doing import Request, simulate_and_show
 
     config = load_for_run(study, trials=trials, tracking_uri=None)
     request = Request(gpus, seeds, seconds_per_epoch, failures)

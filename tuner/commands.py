@@ -6,23 +6,23 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from tuner.directory import StudyDirectory
-from tuner.driving import driving
-from tuner.export import write_front
-from tuner.importance_picture import known_importances
-from tuner.ledger import Ledger
-from tuner.mlflow_access import THIS_MACHINE, is_this_machine
-from tuner.mlflow_client import is_server
-from tuner.mlflow_server import default_address, serve
+from tuner.exporting.front import write_front
+from tuner.pictures.importance import known_importances
 from tuner.preview import preview as preview
 from tuner.records import Cause
-from tuner.run_output import Output, create_session, end_as_json, interruption_as_json
-from tuner.session import Session, StudyInterruptedError
+from tuner.running.run_output import Output, create_session, end_as_json, interruption_as_json
+from tuner.running.session import Session, StudyInterruptedError
 from tuner.showing import results_of, show_places, show_results
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.driving import driving
+from tuner.storage.ledger import Ledger
+from tuner.storage.trial_files import TrialFiles
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
-from tuner.tracking import Publication, default_uri, pages, sync
-from tuner.trial_files import TrialFiles
+from tuner.tracking.access import THIS_MACHINE, is_this_machine
+from tuner.tracking.client import is_server
+from tuner.tracking.server import default_address, serve
+from tuner.tracking.tracker import Publication, default_uri, pages, sync
 
 EXPOSED = (
     "warning: MLflow listens at {host}, for other machines too. It asks for a login, but nothing "

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from trainables.methods import METHODS
 from trainables.spelling import shortened, shown, unknown
-from tuner.scheduler_config import SCHEDULERS
+from tuner.search.scheduler_config import SCHEDULERS
 
 LONGEST = 800
 """Characters of a sentence, which may name what somebody wrote."""

@@ -12,15 +12,15 @@ from trainables.alignments import ALIGNMENTS
 from trainables.config import TrialConfig
 from trainables.hardware import in_words
 from trainables.teachers import check_pair
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
-from tuner.proposals import Proposal, check_space
-from tuner.proposer import Proposer
 from tuner.records import SYMBOLS
-from tuner.runner import check_teachers
-from tuner.students import choose_students, describe_removed, narrowed
+from tuner.running.runner import check_teachers
+from tuner.search.proposals import Proposal, check_space
+from tuner.search.proposer import Proposer
+from tuner.search.students import choose_students, describe_removed, narrowed
+from tuner.search.warm_start import load_earlier
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 from tuner.study import StudyConfig
-from tuner.warm_start import load_earlier
 
 SHOWN = 12
 

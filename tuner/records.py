@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from trainables.alignments import ALIGNMENTS
-from tuner.second_try import SecondTry
+from tuner.running.second_try import SecondTry
 
 Metrics = Mapping[str, float]
 SYMBOLS = tuple(term.symbol for term in ALIGNMENTS.values())

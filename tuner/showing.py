@@ -6,14 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from trainables.urls import is_url
-from tuner.directory import StudyDirectory
-from tuner.export import front_csv, front_json
-from tuner.gains import gains_table
-from tuner.ledger import read_records
-from tuner.results import Results
-from tuner.tables import front_table, studies_table
+from tuner.analysis.results import Results
+from tuner.analysis.tables import front_table, studies_table
+from tuner.exporting.front import front_csv, front_json
+from tuner.reporting.gains import gains_table
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import read_records
+from tuner.storage.working_copy import copies_in
 from tuner.terminal import Format
-from tuner.working_copy import copies_in
 
 
 def show_results(results: Results, directory: StudyDirectory, console: Console) -> None:

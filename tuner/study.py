@@ -12,8 +12,8 @@ from trainables.ranks import Ranks
 from trainables.spelling import unknown
 from tuner.finite_values import finite
 from tuner.folder_names import folder_name
-from tuner.limits import LimitsConfig
-from tuner.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
+from tuner.search.limits import LimitsConfig
+from tuner.search.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
 from tuner.secrets import refuse_secrets
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]

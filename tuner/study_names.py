@@ -7,8 +7,8 @@ from pathlib import Path
 
 from trainables.spelling import unknown
 from trainables.urls import completed, is_url, name_of, parent
-from tuner.directory import StudyDirectory
-from tuner.working_copy import WorkingCopy
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.working_copy import WorkingCopy
 
 RUNS = Path("runs")
 """Where studies live unless their user says otherwise."""

@@ -13,14 +13,14 @@ from trainables.config import TrialConfig, identity
 from trainables.hardware import machine, resolved
 from trainables.models.checkpoints import read_checkpoint
 from trainables.models.student_file import write_student
-from tuner.atomic import write_atomically
-from tuner.config_files import config_text
 from tuner.differences import describe_differences
-from tuner.made_with import commit, versions
-from tuner.provenance import Provenance
+from tuner.exporting.config_files import config_text
+from tuner.exporting.made_with import commit, versions
+from tuner.exporting.provenance import Provenance
 from tuner.records import TrialRecord, TrialState
+from tuner.storage.atomic import write_atomically
+from tuner.storage.trial_files import metrics_csv
 from tuner.study_file import load_trial
-from tuner.trial_files import metrics_csv
 
 WHOLE = ("epoch", "timestamp")
 """Columns of whole numbers."""

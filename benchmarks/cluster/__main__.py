@@ -21,9 +21,9 @@ from rich.table import Table
 from benchmarks.cluster.course import Course, Event, add_costs, as_json
 from benchmarks.cluster.team import look_from_elsewhere, team
 from benchmarks.services.findings import findings
-from tuner.atomic import write_atomically
+from tuner.running.time_left import clock
+from tuner.storage.atomic import write_atomically
 from tuner.terminal import console
-from tuner.time_left import clock
 
 
 def demonstrate(folder: Path, trials: int) -> tuple[list[Event], list[str]]:

@@ -10,8 +10,8 @@ from typing import Any
 from benchmarks.crashes.driver import STUDY, Victim
 from benchmarks.services.ray_nodes import Nodes
 from benchmarks.services.together import Services, services
-from tuner.ledger import read_records
 from tuner.records import TrialState
+from tuner.storage.ledger import read_records
 from tuner.study_names import directory_at
 
 NODES = 3

@@ -23,7 +23,7 @@ from benchmarks.crashes.agreement import disagreements
 from benchmarks.crashes.driver import Victim
 from benchmarks.crashes.moments import AT_END, AT_START, MOMENTS, phase_of
 from benchmarks.crashes.server import Server
-from tuner.atomic import write_atomically
+from tuner.storage.atomic import write_atomically
 
 KINDS = {"driver": 2, "actor": 4, "server": 2, "moment": 5}
 GIVE_UP = 40

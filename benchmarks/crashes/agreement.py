@@ -9,14 +9,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.crashes.driver import Victim
-from tuner.judged import judged
-from tuner.judges import create_judge, rebuild
-from tuner.mlflow_records import STATUS, final_name
 from tuner.records import Cause, TrialRecord, TrialState
-from tuner.remaining import missing, wanted
+from tuner.search.judged import judged
+from tuner.search.judges import create_judge, rebuild
+from tuner.search.remaining import missing, wanted
 from tuner.study import StudyConfig
 from tuner.study_file import load_trial
-from tuner.tracking import default_uri
+from tuner.tracking.records import STATUS, final_name
+from tuner.tracking.tracker import default_uri
 
 
 def disagreements(victim: Victim, *, uri: str | None = None) -> list[str]:

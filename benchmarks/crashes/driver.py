@@ -13,9 +13,9 @@ import yaml
 
 from trainables.object_store import copy_of
 from trainables.urls import completed
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
 from tuner.records import TrialRecord
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"

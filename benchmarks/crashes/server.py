@@ -8,7 +8,7 @@ import psutil
 
 from benchmarks.crashes.driver import command_line, kill
 from benchmarks.services.service import free_port
-from tuner.mlflow_server import serve
+from tuner.tracking.server import serve
 
 
 class Server:

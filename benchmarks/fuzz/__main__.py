@@ -23,7 +23,7 @@ from benchmarks.fuzz.tally import Tally, table
 from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.verdicts import Verdict
 from benchmarks.fuzz.worker import Input, work
-from tuner.atomic import write_atomically
+from tuner.storage.atomic import write_atomically
 
 PATIENCE = 180.0
 """Seconds of wall time after which an input counts as one that hangs."""

@@ -15,14 +15,14 @@ from trainables.models.checkpoints import load_weights, read_checkpoint
 from trainables.networks import build_network
 from trainables.teachers import prepared_network
 from trainables.teachers.stored import prepared
-from tuner.atomic import write_atomically
-from tuner.config_files import config_text
-from tuner.diagnosis import find_student
-from tuner.directory import StudyDirectory
-from tuner.evaluation_target import Foreign, find_target
-from tuner.provenance import read_provenance
+from tuner.diagnosis.measures import find_student
+from tuner.evaluation.target import Foreign, find_target
+from tuner.exporting.config_files import config_text
+from tuner.exporting.provenance import read_provenance
+from tuner.storage.atomic import write_atomically
+from tuner.storage.directory import StudyDirectory
 from tuner.study_file import load_study, load_trial
-from tuner.verification import FOLDER, load_verification
+from tuner.verification.measured import FOLDER, load_verification
 
 Image.init()  # Pillow imports its formats when it meets a file that it does not know
 

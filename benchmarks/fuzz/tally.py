@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.verdicts import Verdict
 from benchmarks.fuzz.worker import Input
-from tuner.atomic import write_atomically
+from tuner.storage.atomic import write_atomically
 
 KEPT = 5
 """Inputs kept of every kind of fault."""

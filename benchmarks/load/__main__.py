@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import crowd, failing, full, memory, outage
-from tuner.atomic import write_atomically
+from tuner.storage.atomic import write_atomically
 
 Row = dict[str, Any]
 Part = Callable[[argparse.Namespace, Path], tuple[Row, list[str]]]

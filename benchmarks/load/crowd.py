@@ -12,10 +12,10 @@ from typing import Any
 from benchmarks.crashes.server import Server
 from benchmarks.load.live import LiveArm, Run, Timed, milliseconds, run_live, study_of
 from benchmarks.load.points import compare
-from tuner.curves import Curves, shipped_recording
-from tuner.directory import StudyDirectory
-from tuner.tracking import Tracker
-from tuner.trial_files import TrialFiles
+from tuner.simulation.curves import Curves, shipped_recording
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.trial_files import TrialFiles
+from tuner.tracking.tracker import Tracker
 
 EPOCHS = 15
 """Of the shipped recording."""

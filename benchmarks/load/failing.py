@@ -13,9 +13,9 @@ from typing import Any
 from benchmarks.load.failing_driver import FAULTS
 from benchmarks.load.live import study_of
 from benchmarks.load.points import compare
-from tuner.directory import StudyDirectory
-from tuner.ledger import read_records
 from tuner.records import TrialState
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import read_records
 
 SOURCE = Path(__file__).with_name("failing_writes.c")
 MOST_STARTS = 20

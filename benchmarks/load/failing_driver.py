@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 from benchmarks.load.live import LiveArm, RecordedRuns, run_live, study_of
-from tuner.directory import StudyDirectory
-from tuner.export import write_front
+from tuner.analysis.results import Results
+from tuner.exporting.front import write_front
 from tuner.records import TrialRecord
-from tuner.reporting import write_as_it_stands
-from tuner.results import Results
-from tuner.stopping import told_in_a_sentence
-from tuner.tracking import Tracker, default_uri
-from tuner.trial_files import TrialFiles
+from tuner.reporting.writing import write_as_it_stands
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.stopping import told_in_a_sentence
+from tuner.storage.trial_files import TrialFiles
+from tuner.tracking.tracker import Tracker, default_uri
 
 FAULTS = {"scheduler": {"name": "fifo"}, "sampler": {"name": "random"}}
 

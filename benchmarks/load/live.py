@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
-from tuner.curves import SECONDS, shipped_recording
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
-from tuner.recorder import Recorder, Watcher
 from tuner.records import Metrics, TrialRecord
-from tuner.scheduler import LedgerScheduler
-from tuner.search import Search
-from tuner.searcher import LedgerSearcher
-from tuner.simulation import Cluster, SimulatedTrial, Simulation
+from tuner.running.recorder import Recorder, Watcher
+from tuner.search.scheduler import LedgerScheduler
+from tuner.search.search import Search
+from tuner.search.searcher import LedgerSearcher
+from tuner.simulation.curves import SECONDS, shipped_recording
+from tuner.simulation.engine import Cluster, SimulatedTrial, Simulation
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
 

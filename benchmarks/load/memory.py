@@ -15,17 +15,17 @@ from typing import Any
 import psutil
 
 from benchmarks.load.live import LiveArm, RecordedRuns, run_live, study_of
-from tuner.directory import StudyDirectory
-from tuner.export import write_front
-from tuner.importance_picture import known_importances
-from tuner.progress import LineProgress
-from tuner.refresher import Refresher
-from tuner.reporting import write_as_it_stands
-from tuner.results import Results
+from tuner.analysis.results import Results
+from tuner.exporting.front import write_front
+from tuner.pictures.importance import known_importances
+from tuner.reporting.writing import write_as_it_stands
+from tuner.running.progress import LineProgress
+from tuner.running.refresher import Refresher
+from tuner.running.tally import Tally
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.trial_files import TrialFiles
 from tuner.study import StudyConfig
-from tuner.tally import Tally
-from tuner.tracking import Publication, Tracker, default_uri
-from tuner.trial_files import TrialFiles
+from tuner.tracking.tracker import Publication, Tracker, default_uri
 
 SLOTS = 16
 REFRESH = 3.0

@@ -11,9 +11,9 @@ from typing import Any
 from benchmarks.crashes.server import Server
 from benchmarks.load.live import LiveArm, RecordedRuns, Timed, milliseconds, run_live, study_of
 from benchmarks.load.points import compare
-from tuner.directory import StudyDirectory
+from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
-from tuner.tracking import Tracker, sync
+from tuner.tracking.tracker import Tracker, sync
 
 SLOTS = 32
 DEATHS = (0.25, 0.5, 0.75)

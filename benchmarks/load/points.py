@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuner import mlflow_records
 from tuner.records import TrialRecord
+from tuner.tracking import records as mlflow_records
 
 Point = tuple[str, int, float]
 """Name, epoch and value."""

@@ -24,7 +24,7 @@ from benchmarks.nodes.cluster import Cluster, wait_until
 from benchmarks.nodes.events import Blow, Cost, cut_for, endure, give_notice
 from benchmarks.nodes.network import obstacle
 from benchmarks.nodes.study import Study
-from tuner.atomic import write_atomically
+from tuner.storage.atomic import write_atomically
 
 NODES = 3
 TRIALS, EPOCHS = 6, 150

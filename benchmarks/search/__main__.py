@@ -29,8 +29,8 @@ from benchmarks.search.measure import (
     volume_at,
 )
 from benchmarks.search.moasha import VERSION, syne_tune
-from tuner.curves import SECONDS, Curves, Recording, shipped_recording
-from tuner.simulation import Cluster
+from tuner.simulation.curves import SECONDS, Curves, Recording, shipped_recording
+from tuner.simulation.engine import Cluster
 from tuner.study import StudyConfig
 from tuner.study_file import load_study
 

@@ -8,11 +8,11 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from search_spaces import SEARCH_SPACES, sample
-from tuner.curves import SECONDS
-from tuner.proposals import resolve
 from tuner.records import Metrics
-from tuner.simulated_study import StudyArm
-from tuner.simulation import Arm, SimulatedTrial
+from tuner.search.proposals import resolve
+from tuner.simulation.curves import SECONDS
+from tuner.simulation.engine import Arm, SimulatedTrial
+from tuner.simulation.study import StudyArm
 from tuner.study import StudyConfig
 
 CLEAN, ROBUST, MEAN = "val/clean_accuracy", "val/robust_accuracy", "mean"

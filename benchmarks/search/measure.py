@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.search.arms import CLEAN, ROBUST, MakeArm
-from tuner.curves import Curves, Recording
-from tuner.front_geometry import hypervolume_2d
-from tuner.simulation import Cluster, SimulatedTrial, Simulation
+from tuner.search.front_geometry import hypervolume_2d
+from tuner.simulation.curves import Curves, Recording
+from tuner.simulation.engine import Cluster, SimulatedTrial, Simulation
 from tuner.study import StudyConfig
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from ray.tune.schedulers import TrialScheduler
 from benchmarks.search.arms import CLEAN, ROBUST, MakeArm, config_of
 from search_spaces import SEARCH_SPACES, explore
 from tuner.records import Metrics
-from tuner.simulation import Arm, SimulatedTrial
+from tuner.simulation.engine import Arm, SimulatedTrial
 from tuner.study import StudyConfig
 
 VERSION = "syne-tune==0.16.0"

@@ -26,9 +26,9 @@ from trainables.config import TrialConfig, fingerprint
 from trainables.distillation import Distillation
 from trainables.methods import METHODS
 from trainables.teachers import load_teachers, prepare_teacher
-from tuner.atomic import write_atomically
-from tuner.curves import SECONDS, Recording
-from tuner.proposals import resolve
+from tuner.search.proposals import resolve
+from tuner.simulation.curves import SECONDS, Recording
+from tuner.storage.atomic import write_atomically
 from tuner.study import StudyConfig
 from tuner.study_file import load_study
 

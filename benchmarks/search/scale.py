@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from tuner.curves import Curves, shipped_recording
-from tuner.simulated_study import StudyArm
-from tuner.simulation import Cluster, Simulation
+from tuner.simulation.curves import Curves, shipped_recording
+from tuner.simulation.engine import Cluster, Simulation
+from tuner.simulation.study import StudyArm
 from tuner.study_file import load_study
 
 

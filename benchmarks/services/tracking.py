@@ -9,7 +9,7 @@ from typing import Self
 from benchmarks.services.bucket import Bucket
 from benchmarks.services.postgres import Postgres
 from benchmarks.services.service import HOST, Service, clean_environment, free_port
-from tuner.mlflow_server import QUIET
+from tuner.tracking.server import QUIET
 
 ARTIFACTS = "mlflow"
 """The folder of the bucket."""

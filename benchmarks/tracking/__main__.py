@@ -28,12 +28,12 @@ from rich.table import Table
 from benchmarks.services.service import free_port
 from benchmarks.tracking.proxy import Proxy, proxy_of
 from benchmarks.tracking.trials import history, study_of, write_files
-from tuner.directory import StudyDirectory
-from tuner.mlflow_client import MlflowClient
-from tuner.mlflow_server import serve
+from tuner.analysis.results import Results
 from tuner.records import TrialRecord
-from tuner.results import Results
-from tuner.tracking import Tracker, default_uri
+from tuner.storage.directory import StudyDirectory
+from tuner.tracking.client import MlflowClient
+from tuner.tracking.server import serve
+from tuner.tracking.tracker import Tracker, default_uri
 
 PACE = 0.005
 """Seconds between two reports of an arm that does not wait; a study has fewer by far."""

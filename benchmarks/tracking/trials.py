@@ -12,8 +12,8 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.hardware import machine
 from trainables.models.checkpoints import save_atomically
-from tuner.directory import StudyDirectory
 from tuner.records import TrialRecord, TrialState
+from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
 
 METRICS = ("clean_accuracy", "robust_accuracy", *(f"diagnostic_{i}" for i in range(10)))

@@ -8,9 +8,9 @@ import pytest
 from benchmarks.load.live import LiveArm, RecordedRuns, milliseconds, run_live, study_of
 from benchmarks.load.memory import slope
 from benchmarks.load.points import compare
-from tuner.directory import StudyDirectory
 from tuner.records import TrialState
-from tuner.tracking import Tracker, default_uri
+from tuner.storage.directory import StudyDirectory
+from tuner.tracking.tracker import Tracker, default_uri
 
 TRIALS, EPOCHS = 8, 4
 

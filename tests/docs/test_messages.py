@@ -11,7 +11,7 @@ from written_study import write_study
 
 from trainables.models import create_network
 from tuner.cli import app
-from tuner.directory import StudyDirectory
+from tuner.storage.directory import StudyDirectory
 
 PAGE = DOCS / "messages.md"
 CASES = [tuple(block.text.strip().split("\n")) for block in blocks(PAGE, "text")]

@@ -68,21 +68,19 @@ def test_scripts_name_no_host_but_in_comments_and_namespaces(site):
 
 
 def test_pages_of_code_show_the_code_and_are_not_searched(site):
-    shown = html.unescape(
-        re.sub(r"<[^>]+>", "", (site / "source/tuner/ledger.py.html").read_text())
-    )
+    shown = html.unescape(re.sub(r"<[^>]+>", "", (site / "source/tuner/study.py.html").read_text()))
 
     assert '"""The record of a study: an Optuna study in persistent storage;' in shown
     assert "source/" not in (site / "search/search_index.js").read_text()
 
 
 def test_links_into_the_repository_lead_to_pages_of_the_site():
-    text = "[a](../tuner/ledger.py) [b](search.md#x) [c](https://x.org/y) [d](../CONTRIBUTING.md)"
+    text = "[a](../tuner/study.py) [b](search.md#x) [c](https://x.org/y) [d](../CONTRIBUTING.md)"
 
     shown = to_site(text, "page.md", DOCS.relative_to(ROOT))
 
     assert shown == (
-        "[a](source/tuner/ledger.py.md) [b](search.md#x) [c](https://x.org/y) [d](contributing.md)"
+        "[a](source/tuner/study.py.md) [b](search.md#x) [c](https://x.org/y) [d](contributing.md)"
     )
 
 

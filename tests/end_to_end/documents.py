@@ -61,7 +61,7 @@ def documented():
 
 EXTENDING = "runs in a copy of the project, in tests/docs/test_extending.py"
 CLUSTER = "needs more machines; tests/end_to_end/test_cluster_verbs.py has two nodes on this one"
-LOGIN = "lets other machines in; tests/tuner/test_mlflow_access.py"
+LOGIN = "lets other machines in; tests/tuner/tracking/test_access.py"
 BENCHMARK = "python -m benchmarks.speed --device cuda --batch 128 --steps 5 --json speed.json"
 NOT_RUN = {
     "make demo": "its study is the fixture `finished`, with fewer and shorter trials",
@@ -72,7 +72,7 @@ NOT_RUN = {
     "python -m pytest tests/trainables/test_alignments.py -k relational": EXTENDING,
     "tuner run mine.yaml --dry-run": EXTENDING,
     "tuner run mine.yaml": EXTENDING,
-    "tuner importance runs/digits": "too few trials; tests/tuner/test_looking_verbs.py",
+    "tuner importance runs/digits": "too few trials; tests/tuner/verbs/test_looking.py",
     **dict.fromkeys(commands(DOCS / "cluster.md"), CLUSTER),
     **dict.fromkeys(commands(DOCS / "security.md"), LOGIN),
 }

@@ -4,10 +4,10 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 from trainables.config import TrialConfig
-from tuner.export import write_front
+from tuner.exporting.front import write_front
 from tuner.records import TrialRecord, TrialState
 from tuner.study import StudyConfig
-from tuner.tracking import Publication, default_uri, sync
+from tuner.tracking.tracker import Publication, default_uri, sync
 
 STARTED = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 STUDY = StudyConfig(name="digits", description="Small students on 8x8 digits.")

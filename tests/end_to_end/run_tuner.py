@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from trainables.teachers import prepare_teacher
 from tuner.cli import app
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
-from tuner.runner import teachers_to_prepare
+from tuner.running.runner import teachers_to_prepare
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 from tuner.study_file import load_study
 
 TUNER = [sys.executable, "-m", "tuner"]

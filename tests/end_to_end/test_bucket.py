@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from trainables.object_store import UrlFolder
 from trainables.urls import completed
 from tuner.cli import app
-from tuner.ledger import read_records
 from tuner.records import TrialState
+from tuner.storage.ledger import read_records
 from tuner.study_names import directory_at
 
 pytestmark = pytest.mark.end_to_end

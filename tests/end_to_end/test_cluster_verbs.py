@@ -10,9 +10,9 @@ import yaml
 
 from benchmarks.crashes.driver import STUDY
 from benchmarks.services.ray_nodes import Nodes
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
 from tuner.records import TrialState
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 
 pytestmark = pytest.mark.end_to_end
 

@@ -8,11 +8,11 @@ import pytest
 from page_studies import FRONT, OTHERS, SEEDS, STUDY, bring, record, with_size
 
 from benchmarks.services.service import free_port
-from tuner.mlflow_pages import view_id
-from tuner.mlflow_server import serve
+from tuner.analysis.results import Results
 from tuner.records import TrialState
-from tuner.results import Results
-from tuner.tracking import pages
+from tuner.tracking.pages import view_id
+from tuner.tracking.server import serve
+from tuner.tracking.tracker import pages
 
 pytestmark = pytest.mark.end_to_end
 

@@ -10,11 +10,11 @@ import torch
 from run_tuner import EPOCHS, TRIALS, mlflow_runs, records, verb
 
 from trainables.data import load_data
-from tuner.directory import StudyDirectory
-from tuner.evaluation_target import Foreign, find_target
-from tuner.mlflow_client import MlflowClient
-from tuner.results import Results
+from tuner.analysis.results import Results
+from tuner.evaluation.target import Foreign, find_target
 from tuner.showing import results_of
+from tuner.storage.directory import StudyDirectory
+from tuner.tracking.client import MlflowClient
 
 pytestmark = pytest.mark.end_to_end
 

@@ -15,7 +15,7 @@ DRIVER = """
 import json, os, subprocess, sys
 import psutil, ray
 from trainables.own_ray import BOUND
-from tuner.runner import ray_session
+from tuner.running.runner import ray_session
 from tuner.study import ResourcesConfig
 
 STRANGER = "import ray, sys; ray.init(sys.argv[1], logging_level=50, log_to_driver=False)"

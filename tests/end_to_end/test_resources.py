@@ -10,7 +10,7 @@ import yaml
 from run_tuner import TUNER, mlflow_runs, records, tuner
 
 from trainables.single import train
-from tuner.config_files import load_trial_config
+from tuner.exporting.config_files import load_trial_config
 from tuner.records import TrialState
 
 pytestmark = pytest.mark.end_to_end

@@ -9,10 +9,10 @@ import pytest
 import torch
 from run_tuner import EPOCHS, mlflow_runs, records, verb
 
-from tuner.config_files import export_config, load_trial_config
-from tuner.directory import StudyDirectory
-from tuner.evaluation_target import Foreign, find_target
+from tuner.evaluation.target import Foreign, find_target
+from tuner.exporting.config_files import export_config, load_trial_config
 from tuner.showing import results_of
+from tuner.storage.directory import StudyDirectory
 
 pytestmark = pytest.mark.end_to_end
 

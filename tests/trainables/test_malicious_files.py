@@ -17,8 +17,8 @@ from trainables.glyphs import store
 from trainables.models.checkpoint_facts import checkpoint_facts
 from trainables.models.checkpoints import load_weights, read_checkpoint
 from trainables.teachers.stored import prepared, prepared_network
-from tuner.diagnosis import find_student
-from tuner.evaluation_target import Foreign, find_target
+from tuner.diagnosis.measures import find_student
+from tuner.evaluation.target import Foreign, find_target
 
 STATE = ("config", "student", "model", "measured", "flags", "autoattack", "optimizer")
 

@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """A folder of studies, with one store beside them: a new store takes most of a second."""
-    from tuner.mlflow_client import connect  # heavy: for the tests that ask for it
+    from tuner.tracking.client import connect  # heavy: for the tests that ask for it
 
     folder = tmp_path_factory.mktemp("runs")
     connect(f"sqlite:///{folder / 'mlflow.db'}")

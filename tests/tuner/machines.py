@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from trainables.data import DataConfig
-from tuner.doctor_facts import Facts, Need
-from tuner.doctor_probe import PACKAGES
+from tuner.doctor.facts import Facts, Need
+from tuner.doctor.probe import PACKAGES
 from tuner.study import ResourcesConfig
 
 GIGABYTE = 10**9

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from trainables.config import TrialConfig, merge
+from tuner.analysis.results import Results
 from tuner.records import TrialRecord, TrialState
-from tuner.results import Results
 from tuner.study import StudyConfig
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.hardware import machine
 from trainables.models.checkpoints import save_atomically
-from tuner.directory import StudyDirectory
-from tuner.results import Results
+from tuner.analysis.results import Results
+from tuner.storage.directory import StudyDirectory
 
 EPOCHS = 3
 TRIAL = TrialConfig.model_validate(

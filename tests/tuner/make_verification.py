@@ -4,9 +4,9 @@ from typing import Any
 
 from make_records import make_results, make_study
 
-from tuner.results import Results
-from tuner.verification import Measured, Verification, VerifiedMember, VerifiedRun
-from tuner.verification_members import Role
+from tuner.analysis.results import Results
+from tuner.verification.measured import Measured, Verification, VerifiedMember, VerifiedRun
+from tuner.verification.members import Role
 
 IMAGES = 300
 EPSILON = 0.15

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from trainables.models import create_network
 from tuner.cli import app
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
 from tuner.records import Cause
-from tuner.search import Search
+from tuner.search.search import Search
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 from tuner.study import StudyConfig
 from tuner.study_file import find_study
 

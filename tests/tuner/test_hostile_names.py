@@ -7,14 +7,14 @@ import pytest
 from make_records import make_config, make_record, make_study
 from make_verification import EPSILON, make_member, make_verification
 
-from tuner.front_html import front_html
-from tuner.page import page
-from tuner.parallel_coordinates import parallel_html
+from tuner.analysis.results import Results
+from tuner.pictures.front_html import front_html
+from tuner.pictures.parallel_coordinates import parallel_html
 from tuner.records import TrialState
-from tuner.report import write_report
-from tuner.results import Results
-from tuner.run_links import RunLinks
-from tuner.verification_html import verification_section
+from tuner.reporting.page import page
+from tuner.reporting.report import write_report
+from tuner.tracking.run_links import RunLinks
+from tuner.verification.html import verification_section
 
 HOSTILE = (
     "</td></script><script>alert(1)</script><img src=//evil.example/x onerror=alert(1)>"

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from tuner.directory import StudyDirectory
-from tuner.jobs import Job, job_of, note_of
+from tuner.jobs.jobs import Job, job_of, note_of
 from tuner.json_files import read_json
+from tuner.storage.directory import StudyDirectory
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"3", b"{", b"\xff", b"[" * 100_000])

@@ -2,8 +2,8 @@
 
 import shutil
 
-from tuner.atomic import write_atomically
-from tuner.directory import StudyDirectory
+from tuner.storage.atomic import write_atomically
+from tuner.storage.directory import StudyDirectory
 
 
 def test_what_is_written_replaces_a_link_and_leaves_what_it_points_to(tmp_path):

@@ -17,9 +17,9 @@ from written_study import STUDY, write_study
 
 import tuner
 from tuner.cli import app
-from tuner.doctor_services import mlflow, optuna_storage
+from tuner.doctor.services import mlflow, optuna_storage
 from tuner.secrets import filled_in, refuse_secrets
-from tuner.storage import open_storage
+from tuner.storage.opening import open_storage
 from tuner.study import StudyConfig
 from tuner.study_file import load_study, load_trial
 
@@ -139,7 +139,7 @@ def test_the_reference_and_not_the_secret_is_what_a_study_keeps(tmp_path, monkey
 def test_a_token_in_the_remote_of_a_checkout_stays_out_of_mlflows_tags(tmp_path):
     remote = "https://me:planted-token@example.org/x.git"
     script = tmp_path / "program.py"
-    script.write_text("from tuner.mlflow_client import resolve_tags\nprint(resolve_tags())")
+    script.write_text("from tuner.tracking.client import resolve_tags\nprint(resolve_tags())")
     for command in (
         ["init", "-q"],
         ["remote", "add", "origin", remote],

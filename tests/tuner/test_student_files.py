@@ -11,8 +11,8 @@ from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.models.checkpoints import save_atomically
 from trainables.models.student_file import write_student
-from tuner.diagnosis import find_student
-from tuner.evaluation_target import Foreign, find_target
+from tuner.diagnosis.measures import find_student
+from tuner.evaluation.target import Foreign, find_target
 
 TRIAL = TrialConfig.model_validate(
     {"student": {"architecture": "small_resnet6"}, "epochs": 1, "hardware": {"device": "cpu"}}

@@ -1,7 +1,7 @@
 import pytest
 from make_records import make_study
 
-from tuner.directory import StudyDirectory
+from tuner.storage.directory import StudyDirectory
 from tuner.study_names import find_directory
 
 

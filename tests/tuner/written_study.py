@@ -3,11 +3,11 @@
 import math
 
 from trainables.config import TrialConfig
-from tuner.directory import StudyDirectory
-from tuner.ledger import Ledger
-from tuner.proposals import Proposal
 from tuner.records import Cause, TrialState
-from tuner.search import Search
+from tuner.search.proposals import Proposal
+from tuner.search.search import Search
+from tuner.storage.directory import StudyDirectory
+from tuner.storage.ledger import Ledger
 from tuner.study import StudyConfig
 
 STUDY = {

@@ -140,17 +140,17 @@ def watch_attempt(module):
 
 
 WATCHED = {
-    "tuner.ledger": watch_ledger,
-    "tuner.halving": watch_halving,
+    "tuner.storage.ledger": watch_ledger,
+    "tuner.search.halving": watch_halving,
     "trainables.attempt": watch_attempt,
     "trainables.trainable": watch_trainable,
-    "tuner.search": lambda module: watch(module.Search, "_end"),
-    "tuner.trial_files": lambda module: watch(module.TrialFiles, "update"),
-    "tuner.mlflow_study": lambda module: [
+    "tuner.search.search": lambda module: watch(module.Search, "_end"),
+    "tuner.storage.trial_files": lambda module: watch(module.TrialFiles, "update"),
+    "tuner.tracking.study": lambda module: [
         watch(module.MlflowStudy, name)
         for name in ("_create", "_write_params", "_write_reports", "_write_status", "finish")
     ],
-    "tuner.session": lambda module: [
+    "tuner.running.session": lambda module: [
         watch(module, name) for name in ("prepare_teachers", "write_front", "write_as_it_stands")
     ],
 }

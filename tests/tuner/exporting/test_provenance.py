@@ -1,0 +1,75 @@
+"""Where a config comes from, as comments that can be read again."""
+
+import subprocess
+
+import pytest
+from make_records import make_record, make_results, make_study
+
+from trainables.frozen import fingerprint
+from tuner.analysis.results import Results
+from tuner.exporting.config_files import export_config
+from tuner.exporting.made_with import commit, versions
+from tuner.exporting.provenance import as_comments, from_comments, provenance_of, read_provenance
+
+
+def provenance(**changes):
+    results = make_results((0.9611, 0.4056))
+    return provenance_of(results, results.knee).model_copy(update=changes)
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_it_is_read_back_from_the_file_that_it_was_written_into(suffix, tmp_path):
+    results = make_results((0.9611, 0.4056))
+
+    path = export_config(results, "knee", tmp_path / f"best.{suffix}")
+
+    found = read_provenance(path)
+    assert (found.study, found.trial, found.images) == ("digits-small", 0, 360)
+    assert found.metrics == {"val/clean_accuracy": 0.9611, "val/robust_accuracy": 0.4056}
+    assert found.config == fingerprint(results.knee.config)
+    assert found.exported.versions == versions()
+
+
+def test_means_name_their_seeds_and_spread():
+    config = dict(make_record(0, 0.9, 0.4).config)
+    records = [make_record(0, 0.9, 0.4)]
+    repeated = make_record(1, 0.8, 0.6, config={**config, "seed": 7})
+    object.__setattr__(repeated, "repeats", 0)
+    results = Results(make_study(replicates=2), [*records, repeated])
+
+    found = provenance_of(results, results.knee)
+
+    assert found.seeds == (0, 7)
+    assert found.standard_deviations["val/clean_accuracy"] == pytest.approx(0.1 / 2**0.5)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "epochs: 1", "# x", "\u2028", '"', "naïve – ü"])
+def test_any_name_survives_the_comments(name):
+    comments = as_comments(provenance(study=name))
+
+    assert all(line.startswith("# ") for line in comments.splitlines())
+    assert from_comments(comments).study == name
+
+
+@pytest.mark.parametrize(
+    "text", ["", "epochs: 3\n", "# provenance:\n", "# provenance:\n#   study: [\n", "# a\n# b\n"]
+)
+def test_comments_that_say_something_else_are_nobodys_provenance(text):
+    assert from_comments(text) is None
+
+
+def test_what_follows_the_block_is_not_part_of_it():
+    told = provenance()
+
+    assert from_comments(f"# before\n{as_comments(told)}# after\nepochs: 3\n") == told
+
+
+def test_a_changed_config_says_so():
+    assert provenance(changed=True).sentences()[-1] == "the config was changed since"
+    assert "the config was changed since" not in provenance().sentences()
+
+
+def test_the_commit_is_that_of_the_checkout():
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+
+    assert commit().removesuffix("+changes") == head.stdout.strip()

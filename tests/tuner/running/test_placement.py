@@ -1,0 +1,43 @@
+"""What Ray sets aside for a trial."""
+
+import pytest
+
+from tuner.running.placement import placement, require
+from tuner.study import ResourcesConfig, StudyConfig
+
+
+@pytest.mark.parametrize(
+    ("resources", "config", "bundles"),
+    [
+        ({"cpus": 2}, {}, [{"CPU": 2}]),
+        ({"gpus": 0.25}, {}, [{"CPU": 1, "GPU": 0.25}]),
+        ({"gpus": 0.25}, {"alone": True}, [{"CPU": 1, "GPU": 1}]),
+        ({"gpus": 2}, {"alone": True}, [{"CPU": 1, "GPU": 2}]),
+        ({"gpus": 1, "workers": 2}, {}, [{}, {"CPU": 1, "GPU": 1}, {"CPU": 1, "GPU": 1}]),
+    ],
+)
+def test_a_trial_gets_a_place_per_process_and_alone_a_whole_gpu(resources, config, bundles):
+    factory = placement(ResourcesConfig(**resources))(config)
+
+    assert [dict(bundle) for bundle in factory._bundles] == [b for b in bundles if b]
+    assert factory.head_bundle_is_empty == (not bundles[0])
+
+
+def test_more_gpus_for_the_workers_than_there_are_is_refused():
+    resources = ResourcesConfig(gpus=1, workers=4)
+
+    with pytest.raises(ValueError, match="per trial for each of 4 workers, but this machine has 2"):
+        require(resources, {"GPU": 2.0})
+    require(resources, {"GPU": 4.0})
+
+
+def test_a_batch_that_the_workers_cannot_share_is_refused_with_the_study():
+    settings = {"name": "x", "base": {"data": {"batch_size": 64}}, "resources": {"workers": 3}}
+
+    with pytest.raises(ValueError, match="multiple of 3 workers, got 64; make it 63 or 66"):
+        StudyConfig.model_validate(settings)
+
+
+def test_a_trial_costs_what_all_its_workers_hold():
+    assert ResourcesConfig(gpus=0.5, workers=2).share == 1.0
+    assert ResourcesConfig(workers=2).share == 2.0

@@ -1,0 +1,1 @@
+"""A study in Python: frames, figures and measurements for notebooks and scripts."""

@@ -1,0 +1,1 @@
+"""Why a student is robust or is not."""

@@ -1,0 +1,1 @@
+"""Measuring a network against attacks and radii."""

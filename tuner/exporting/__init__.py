@@ -1,0 +1,1 @@
+"""Configs that train the points of a front again."""

@@ -1,0 +1,210 @@
+"""Studies as jobs of a Ray cluster, so that the driver runs there and this machine may leave.
+
+Which job a study was handed over as is noted beside its directory, in ``.jobs/<study>.json``.
+"""
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trainables.object_store import UrlFolder
+from trainables.urls import below, parent
+from tuner.jobs.driver import driver_of
+from tuner.jobs.parcel import entrypoint, packed
+from tuner.json_files import read_json
+from tuner.storage.atomic import write_atomically
+from tuner.storage.directory import StudyDirectory
+from tuner.study import StudyConfig
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
+ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
+STOP_PATIENCE = 120
+"""Seconds that Ray leaves a driver between SIGINT and SIGKILL."""
+START_PATIENCE = 60.0
+AGENT_PATIENCE = 60.0
+"""Seconds for a cluster that has just begun to take its first job."""
+NO_AGENT = "No available agent"
+NOTES = ".jobs"
+"""Folder of notes, beside the studies."""
+DIRECTORY = "tuner.directory"
+"""Key of a job's metadata."""
+
+
+class Job(NamedTuple):
+    """A job: the job server's address, and what it calls the job."""
+
+    address: str
+    id: str
+
+
+def note_of(directory: StudyDirectory) -> Path:
+    """Where it is noted which job a study was handed over as."""
+    path = directory.path.resolve()
+    return path.parent / NOTES / f"{path.name}.json"
+
+
+def job_of(directory: StudyDirectory) -> Job | None:
+    """The job that a study was last handed over as, if it was.
+
+    Raises:
+        ValueError: if the note of it is damaged.
+    """
+    note = note_of(directory)
+    if (notes := _notes_at_url(directory)) and not notes.fetch(note.name, note):
+        return None
+    if not note.is_file():
+        return None
+    said = read_json(note)
+    if not all(isinstance(said.get(field), str) for field in Job._fields):
+        raise ValueError(f"{note} names no job; delete it, and submit the study again")
+    return Job(said["address"], said["id"])
+
+
+def _notes_at_url(directory: StudyDirectory) -> UrlFolder | None:
+    """The folder of notes beside a study that lives at a URL."""
+    return UrlFolder(below(parent(directory.home), NOTES)) if directory.copy else None
+
+
+def client_of(address: str) -> "JobSubmissionClient":
+    """A client of a job server that has just answered.
+
+    Raises:
+        ConnectionError: if none answers, or it does not take us; one sentence.
+    """
+    from ray.job_submission import JobSubmissionClient
+
+    for chatty in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        return JobSubmissionClient(address)
+    except Exception as error:  # Ray and requests raise their own, one per thing that goes wrong
+        first = " ".join(str(error).split()).partition(". ")[0].rstrip(".")[:200]
+        raise ConnectionError(
+            f"no Ray job server takes us at {address} ({first}); give the address of the head's "
+            "dashboard, http://HOST:8265, reachable from here (ssh -L 8265:127.0.0.1:8265 HOST), "
+            "whose head has ray[default] installed and the same token"
+        ) from error
+
+
+def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, python: str) -> Job:
+    """Hand a study over to a cluster.
+
+    Args:
+        study: what is asked for.
+        directory: where it lives; the head has to see it at the same path.
+        address: of the job server, ``http://HOST:8265``.
+        python: the interpreter on the head that has the tuner.
+
+    Raises:
+        ValueError: if the study is being run.
+        ConnectionError: if the job server does not take us.
+    """
+    client = client_of(address)
+    _refuse_a_second(client, directory)
+    place, desk = directory.home, None if directory.copy else note_of(directory).parent
+    name = f"{study.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    with packed(study) as folder:
+        job = _accepted(
+            client,
+            address,
+            entrypoint=entrypoint(python, place, desk and desk / name),
+            submission_id=name,
+            runtime_env={"working_dir": str(folder), "env_vars": _environment()},
+            metadata={"tuner.study": study.name, DIRECTORY: place},
+        )
+    noted = Job(address, job)
+    note = write_atomically(note_of(directory), json.dumps(noted._asdict()))
+    if notes := _notes_at_url(directory):
+        notes.send(note, note.name)
+    return noted
+
+
+def _accepted(client: "JobSubmissionClient", address: str, **job: Any) -> str:
+    """Hand a job over; a cluster that has just begun has no agent to take it for some seconds."""
+    deadline = time.monotonic() + AGENT_PATIENCE
+    while True:
+        try:
+            return str(client.submit_job(**job))
+        except RuntimeError as error:
+            if NO_AGENT not in str(error) or time.monotonic() > deadline:
+                raise ConnectionError(
+                    f"the job server at {address} does not take the study: {error}; look at the "
+                    "cluster with: tuner doctor --address HOST:6379"
+                ) from error
+            time.sleep(1)
+
+
+def _environment() -> dict[str, str]:
+    """Ray would send SIGTERM and kill after 3 s; a study ends cleanly on SIGINT."""
+    return {
+        "RAY_JOB_STOP_SIGNAL": "SIGINT",
+        "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_PATIENCE),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _refuse_a_second(client: "JobSubmissionClient", directory: StudyDirectory) -> None:
+    place = directory.home
+    for job in client.list_jobs():
+        ours = (job.metadata or {}).get(DIRECTORY) == place
+        if ours and job.status not in ENDED:
+            raise ValueError(
+                f"study {directory} is being run as job {job.submission_id}; read along with "
+                f"tuner logs {directory}, or stop it with tuner stop {directory}"
+            )
+    if (driver := driver_of(directory)) is not None:
+        raise ValueError(
+            f"study {directory} is being run by process {driver}; wait for it, or stop it "
+            f"with tuner stop {directory}"
+        )
+
+
+def wait_for_start(job: Job) -> str:
+    """Its status once it is no longer pending, or after a minute."""
+    client = client_of(job.address)
+    deadline = time.monotonic() + START_PATIENCE
+    while (status := status_of(client, job)) == "PENDING":
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    return status
+
+
+def stop(job: Job) -> str:
+    """Interrupt a job, as Ctrl-C would, and wait until it has ended.
+
+    Returns:
+        Its last status.
+
+    Raises:
+        ValueError: if the job server knows it no more.
+        TimeoutError: if it does not end, not even by Ray's SIGKILL.
+    """
+    client = client_of(job.address)
+    deadline = time.monotonic() + STOP_PATIENCE + 30
+    client.stop_job(job.id)
+    while (status := status_of(client, job)) not in ENDED:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"job {job.id} has not ended; look at it with: tuner logs")
+        time.sleep(0.5)
+    return status
+
+
+def status_of(client: "JobSubmissionClient", job: Job) -> str:
+    """PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED.
+
+    Raises:
+        ValueError: if the job server knows it no more.
+    """
+    try:
+        return str(client.get_job_status(job.id).value)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the job server at {job.address} does not know job {job.id}: it has forgotten it, as "
+            "a new head does; the study goes on with the same tuner submit"
+        ) from error

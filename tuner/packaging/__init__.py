@@ -1,0 +1,1 @@
+"""A student as a package: programs, what they were checked against, a model card."""

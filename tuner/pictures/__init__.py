@@ -1,0 +1,1 @@
+"""Pictures of fronts, weights, gaps and shares."""

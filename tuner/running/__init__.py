@@ -1,0 +1,1 @@
+"""Running a study on Ray, and what is seen of it meanwhile."""

@@ -1,0 +1,1 @@
+"""What to try next, who stops, and what every end teaches."""

@@ -1,0 +1,1 @@
+"""A study on simulated GPUs, from recorded learning curves."""

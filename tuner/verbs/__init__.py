@@ -1,0 +1,1 @@
+"""The verbs of the command line; heavy imports live inside them."""

@@ -1,0 +1,1 @@
+"""The front measured again: test split, AutoAttack, several seeds."""
