@@ -117,7 +117,7 @@ BUGS = {
         "tests/trainables/test_distillation.py -klearning_rate",
     ),
     "the teacher stays in train mode": (
-        "trainables/distillation.py",
+        "trainables/networks.py",
         "network.eval().requires_grad_(False)",
         "network.requires_grad_(False)",
         "tests/trainables/test_distillation.py -kteacher_stays",

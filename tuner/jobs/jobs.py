@@ -26,7 +26,7 @@ ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 STOP_PATIENCE = 120
 """Seconds that Ray leaves a driver between SIGINT and SIGKILL."""
 START_PATIENCE = 60.0
-AGENT_PATIENCE = 60.0
+AGENT_PATIENCE = 180.0
 """Seconds for a cluster that has just begun to take its first job."""
 NO_AGENT = "No available agent"
 NOTES = ".jobs"

@@ -1,5 +1,6 @@
 """Running a study to its end, from wherever it stands."""
 
+import gc
 import logging
 import math
 import os
@@ -77,6 +78,7 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
             require(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
         yield
     finally:
+        gc.collect()  # a handle that the collector finds later would end this process
         ray.shutdown()
 
 
