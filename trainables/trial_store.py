@@ -100,7 +100,8 @@ class TrialStore:
 
     def _save(self, state: Mapping[str, Any]) -> None:
         assert self._attempt is not None, "a trial is taken up before it is saved"
-        self.require()
+        if self.is_remote:  # in a folder the attempt itself fails
+            self.require()
         try:
             self._attempt.save(state)
         except OSError as error:
