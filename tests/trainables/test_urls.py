@@ -57,7 +57,7 @@ def test_the_environment_says_where_the_server_is(monkeypatch):
 def test_an_address_of_the_server_that_means_another_one_is_refused(monkeypatch, endpoint):
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
 
-    with pytest.raises(ValueError, match="^AWS_ENDPOINT_URL must be http://HOST:PORT") as caught:
+    with pytest.raises(ValueError, match=r"^AWS_ENDPOINT_URL must be http://HOST") as caught:
         completed("s3://bucket/runs/x")
 
     assert "hunter2" not in str(caught.value)
