@@ -38,6 +38,11 @@ def completed(url: str, *, bucket_alone: bool = False) -> str:
     if parts.scheme not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise ValueError(f"URL must begin with one of {known}, got {parts.scheme}://")
+    if "${" in url:
+        raise ValueError(
+            f"URL {shown(url)} names a variable, which is read in storage and tracking.uri alone; "
+            "write what it stands for"
+        )
     if "@" in parts.netloc:
         raise ValueError(
             f"URL {shown(url)} must not hold credentials, as process lists and logs show "

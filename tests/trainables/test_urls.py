@@ -27,6 +27,7 @@ def test_what_has_a_scheme_is_a_url():
         ("file://host/x", "must name a folder below a bucket"),
         ("s3://bucket/x?max_attempts=9", "unknown option 'max_attempts'; known: endpoint_override"),
         ("s3://key:hunter2@bucket/x", "s3://bucket/x must not hold credentials"),
+        ("s3://${BUCKET}/x", "names a variable, which is read in storage and tracking.uri alone"),
         ("s3://bucket/x?secret_key=hunter2", "unknown option 'secret_key'"),
         (
             "s3://bucket/x?endpoint_override=key:hunter2@host:9000",
