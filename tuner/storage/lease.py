@@ -104,6 +104,11 @@ class Lease:
                 )
             watched = now
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether another driver has taken the study over."""
+        return self._lost
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
