@@ -1,6 +1,7 @@
 """Text for people and files, without the secrets that it may hold."""
 
 import base64
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 """``${NAME}``: a variable of the environment in place of a secret."""
 
 SECRET_VARIABLE = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|(^|_)TOKEN(_|$)"
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|_(PASS|PWD)$|(^|_)TOKEN(_|$)"
     r"|(ACCESS|API|AUTH|PRIVATE|ACCOUNT)_?KEY",
     re.IGNORECASE,
 )
@@ -61,7 +62,8 @@ def without_url_secrets(text: str) -> str:
 def _hidden_login(match: re.Match[str]) -> str:
     scheme, user, password = match["scheme"], match["user"], match["password"]
     web = scheme.lower() in {"http", "https"}
-    if web and "/" in (password or ""):  # of http://host:80/a@b, the path
+    port, slash, _ = (password or "").partition("/")
+    if web and slash and (port.isdigit() or not port):  # of http://host:80/a@b, the path
         return match[0]
     if password is None:  # a token is often all there is of a login on the web
         return f"{scheme}://{HIDDEN if web and user else user}@"
@@ -82,4 +84,6 @@ def _secret_values() -> Iterator[str]:
         known = SECRET_VARIABLE.search(name) and not _PLACE.search(name)
         if known and len(value) >= SHORTEST and not value.startswith("/"):
             encoded = base64.b64encode(value.encode()).decode()
-            yield from {value, quote(value), quote(value, safe=""), quote_plus(value), encoded}
+            literal = {form(value)[1:-1] for form in (repr, json.dumps)}
+            quoted = {quote(value), quote(value, safe=""), quote_plus(value)}
+            yield from {value, encoded, *quoted, *literal}

@@ -17,7 +17,7 @@ def is_url(place: str | Path) -> bool:
 def shown(url: str) -> str:
     """A URL for people: without what stands before an ``@``, and without unknown options."""
     parts = _split(url)
-    options = {key: value for key, value in parse_qsl(parts.query) if key in OPTIONS}
+    options = {k: v.rpartition("@")[2] for k, v in parse_qsl(parts.query) if k in OPTIONS}
     return _joined(parts._replace(netloc=parts.netloc.rpartition("@")[2]), options)
 
 
@@ -38,13 +38,18 @@ def completed(url: str, *, bucket_alone: bool = False) -> str:
     if parts.scheme not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise ValueError(f"URL must begin with one of {known}, got {parts.scheme}://")
+    if "${" in url:
+        raise ValueError(
+            f"URL {shown(url)} names a variable, which is read in storage and tracking.uri alone; "
+            "write what it stands for"
+        )
     if "@" in parts.netloc:
         raise ValueError(
             f"URL {shown(url)} must not hold credentials, as process lists and logs show "
             "it; give them by the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), by "
             "~/.aws or by the machine's role"
         )
-    options = _checked(parts, url)
+    options = _of_this_machine(parts.scheme, _checked(parts, url))
     path = parts.path.rstrip("/")
     folders = path.removeprefix("/").split("/")
     unclear = {"", ".", ".."} & set(folders) if path else not bucket_alone
@@ -53,7 +58,13 @@ def completed(url: str, *, bucket_alone: bool = False) -> str:
             f"URL {shown(url)} must name a folder below a bucket, such as "
             "s3://bucket/runs/name, without empty parts, . and .."
         )
-    return _joined(parts._replace(path=path), _of_this_machine(parts.scheme, options))
+    return _joined(parts._replace(path=path), options)
+
+
+def tidy(url: str) -> str:
+    """The URL as it was written, without the slashes at the end of its path."""
+    parts = _split(url)
+    return _joined(parts._replace(path=parts.path.rstrip("/")), dict(parse_qsl(parts.query)))
 
 
 def _checked(parts: SplitResult, url: str) -> dict[str, str]:
@@ -61,6 +72,12 @@ def _checked(parts: SplitResult, url: str) -> dict[str, str]:
     if unknown := sorted(options.keys() - set(OPTIONS)):
         raise ValueError(
             f"URL {shown(url)} has the unknown option {unknown[0]!r}; known: {', '.join(OPTIONS)}"
+        )
+    if "@" in options.get("endpoint_override", ""):
+        raise ValueError(
+            f"URL {shown(url)} must not hold credentials in endpoint_override, as process lists "
+            "and logs show it; give them by the environment (AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY)"
         )
     return options
 
@@ -72,7 +89,7 @@ def _of_this_machine(scheme: str, options: dict[str, str]) -> dict[str, str]:
     said = os.environ.get
     endpoint = said("AWS_ENDPOINT_URL_S3") or said("AWS_ENDPOINT_URL")
     if endpoint and "endpoint_override" not in options:
-        server = urlsplit(endpoint)
+        server = _server(endpoint)
         options |= {"endpoint_override": server.netloc, "scheme": server.scheme}
     region = said("AWS_REGION") or said("AWS_DEFAULT_REGION")
     if region is None and "endpoint_override" in options:
@@ -82,6 +99,16 @@ def _of_this_machine(scheme: str, options: dict[str, str]) -> dict[str, str]:
     if region and "region" not in options:
         options["region"] = region
     return options
+
+
+def _server(endpoint: str) -> SplitResult:
+    server = urlsplit(endpoint)
+    if server.scheme not in {"http", "https"} or not server.netloc or "@" in server.netloc:
+        raise ValueError(
+            "AWS_ENDPOINT_URL must be http://HOST:PORT or https://HOST:PORT, without a login, "
+            f"got {endpoint.rpartition('@')[2]!r}"
+        )
+    return server
 
 
 def _split(url: str) -> SplitResult:

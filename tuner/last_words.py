@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from trainables.redaction import without_secrets
 from tuner.plain_console import plain
 
+_TRACEBACKS = logging.Formatter()
+
 
 class DiscreetRecord(logging.LogRecord):
     """A line of a log, of ours or of a library."""
 
     def getMessage(self) -> str:  # noqa: N802  # logging's own name
-        """The line."""
+        """The line; asked for before the traceback is written, which is then taken from here."""
+        if self.exc_info and not self.exc_text:
+            self.exc_text = plain(without_secrets(_TRACEBACKS.formatException(self.exc_info)))
         return plain(without_secrets(super().getMessage()))
 
 

@@ -19,6 +19,7 @@ from tuner.search.proposer import Proposer
 from tuner.search.students import choose_students, describe_removed, narrowed
 from tuner.search.warm_start import load_earlier
 from tuner.storage.directory import StudyDirectory
+from tuner.storage.driving import check_services
 from tuner.storage.ledger import Ledger
 from tuner.study import StudyConfig
 
@@ -32,6 +33,7 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
         ValueError: if the study would be refused.
     """
     check_space(study)
+    check_services(study, directory)
     students = choose_students(study)
     check_teachers(study, directory.teachers)
     study = narrowed(study, students)

@@ -1,13 +1,14 @@
 """What is taken out of text, and what stays."""
 
 import base64
+import json
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from trainables.redaction import without_secrets
 
-SECRET = "Planted-Secret/42+x"
+SECRET = "Planted-Secret\\/4ö2+x"
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ SECRET = "Planted-Secret/42+x"
         ),
         ("https://token@github.com/x.git", "https://***@github.com/x.git"),
         ("https://me:word@host:5000/#/x", "https://me:***@host:5000/#/x"),
+        ("https://me:wo/rd@host:5000/x", "https://me:***@host:5000/x"),
         ("s3://KEY:SEC/RET@bucket/x", "s3://KEY:***@bucket/x"),
         (
             "postgresql://host/db?user=me&password=word&x=1",
@@ -56,15 +58,18 @@ def test_what_is_no_secret_stays(text):
 
 @pytest.mark.parametrize(
     "form",
-    [str, quote, quote_plus, lambda text: base64.b64encode(text.encode()).decode()],
+    [str, quote, quote_plus, lambda text: base64.b64encode(text.encode()).decode(), json.dumps],
 )
 @pytest.mark.parametrize(
-    "name", ["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN"]
+    "name",
+    ["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN", "MYSQL_PWD"],
 )
 def test_values_of_secret_variables_are_hidden_however_they_are_written(monkeypatch, name, form):
     monkeypatch.setenv(name, SECRET)
 
-    assert without_secrets(f"cannot log in with {form(SECRET)}!") == "cannot log in with ***!"
+    shown = without_secrets(f"cannot log in with {form(SECRET)}!")
+
+    assert shown.replace('"', "") == "cannot log in with ***!"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,7 @@ def test_values_of_secret_variables_are_hidden_however_they_are_written(monkeypa
     [
         ("PGPASSWORD", "tuner"),
         ("RAY_AUTH_TOKEN_PATH", "relative/auth_token"),
+        ("PWD", "home-of-me-and-mine"),
         ("TOKENIZERS_PARALLELISM", "disabled-everywhere"),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from trainables.urls import below, completed, is_url, name_of, parent, place_of, shown
+from trainables.urls import below, completed, is_url, name_of, parent, place_of, shown, tidy
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,12 @@ def test_what_has_a_scheme_is_a_url():
         ("file://host/x", "must name a folder below a bucket"),
         ("s3://bucket/x?max_attempts=9", "unknown option 'max_attempts'; known: endpoint_override"),
         ("s3://key:hunter2@bucket/x", "s3://bucket/x must not hold credentials"),
+        ("s3://${BUCKET}/x", "names a variable, which is read in storage and tracking.uri alone"),
         ("s3://bucket/x?secret_key=hunter2", "unknown option 'secret_key'"),
+        (
+            "s3://bucket/x?endpoint_override=key:hunter2@host:9000",
+            "must not hold credentials in endpoint_override",
+        ),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_in_a_sentence_without_its_secrets(url, sentence):
@@ -47,6 +52,21 @@ def test_the_environment_says_where_the_server_is(monkeypatch):
     assert url == (
         "s3://bucket/runs/x?endpoint_override=10.0.0.3:9000&region=eu-north-1&scheme=http"
     )
+
+
+@pytest.mark.parametrize("endpoint", ["10.0.0.3:9000", "localhost", "http://me:hunter2@host:9000"])
+def test_an_address_of_the_server_that_means_another_one_is_refused(monkeypatch, endpoint):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+
+    with pytest.raises(ValueError, match=r"^AWS_ENDPOINT_URL must be http://HOST") as caught:
+        completed("s3://bucket/runs/x")
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_slash_at_the_end_stands_before_the_options():
+    assert tidy("s3://bucket/runs/?region=here") == "s3://bucket/runs?region=here"
+    assert tidy("file:///runs/x/") == "file:///runs/x"
 
 
 def test_what_the_url_says_counts_more(monkeypatch):

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sys
 
 import pytest
 from rich.table import Table
@@ -58,6 +59,17 @@ def test_a_line_of_a_log_is_text_without_secrets():
     )
 
     assert record.getMessage().startswith("at x://a:***@h: �]0;owned")
+
+
+def test_the_traceback_of_a_log_has_no_secret():
+    try:
+        raise KeyError("postgresql://me:word42@host")
+    except KeyError:
+        record = DiscreetRecord("x", logging.ERROR, "x.py", 1, "broken", None, sys.exc_info())
+
+    line = logging.Formatter().format(record)
+
+    assert "KeyError: 'postgresql://me:***@host'" in line
 
 
 def test_a_traceback_has_no_secret(capsys, monkeypatch):

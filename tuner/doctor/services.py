@@ -19,13 +19,12 @@ def optuna_storage(url: str | None) -> Finding:
     if url is None:
         return Finding("optuna", "a journal file in the study's directory; only the driver uses it")
     from sqlalchemy import create_engine
-    from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tuner.storage.database import with_driver
+    from tuner.storage.database import parsed
 
     try:
-        place = make_url(with_driver(filled_in(url)))
+        place = parsed(filled_in(url))
         if place.get_backend_name() == "sqlite":
             return _sqlite(place)
         engine = create_engine(place, connect_args={"connect_timeout": PATIENCE})

@@ -28,7 +28,7 @@ from tuner.search.students import choose_students, describe_removed, narrowed, r
 from tuner.search.warm_start import Earlier, load_earlier
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.driving import check_services, driving
-from tuner.storage.ledger import Ledger
+from tuner.storage.ledger import Ledger, read_records
 from tuner.storage.stopping import told_in_a_sentence
 from tuner.storage.trial_files import TrialFiles
 from tuner.study import StudyConfig
@@ -87,6 +87,7 @@ class Session:
         if not self.directory.config.is_file():
             # what is refused leaves no directory behind
             check_first_trials(narrowed(self.study, choose_students(self.study)))
+            read_records(self.study, self.directory.path)  # a database may hold another of the name
         check_teachers(self.study, self.directory.teachers)
         earlier = load_earlier(self.study)
         self.directory.require_space(self.study.resources.min_free_disk_gb)

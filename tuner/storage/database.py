@@ -10,7 +10,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -42,6 +42,21 @@ def with_driver(url: str) -> str:
     return f"postgresql+{found[0]}{slashes}{rest}"
 
 
+def parsed(url: str) -> "URL":
+    """SQLAlchemy's reading of a URL, with the driver that is installed.
+
+    Raises:
+        ArgumentError: if it cannot be read.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(with_driver(url))
+    except ValueError as error:  # SQLAlchemy checks nothing of a port
+        raise ArgumentError("its port is no number") from error
+
+
 def open_database(url: str, patience: float = PATIENCE) -> BaseStorage:
     """Optuna's storage in a database.
 
@@ -52,6 +67,7 @@ def open_database(url: str, patience: float = PATIENCE) -> BaseStorage:
     Raises:
         SQLAlchemyError, StorageInternalError, ImportError: if it does not open now.
     """
+    parsed(url)
     if not url.startswith(POSTGRESQL):
         return get_storage(url)
     engine = {"pool_pre_ping": True, "connect_args": SETTINGS}

@@ -58,13 +58,15 @@ def driving(
             yield
             return
         assert study.storage is not None
-        with Lease(study.storage, study.name, say), in_step(directory.copy):
+        with Lease(study.storage, study.name, say) as lease, in_step(directory.copy, lease):
             yield
 
 
 @contextmanager
-def in_step(copy: WorkingCopy) -> Iterator[None]:
+def in_step(copy: WorkingCopy, lease: Lease) -> Iterator[None]:
     """Bring here what is there, then put there what changes, in a thread, until the end.
+
+    Once the lease is lost, what is there is another driver's, and nothing is put there any more.
 
     Raises:
         StoreError: if the store does not answer at the beginning, or at the end.
@@ -73,7 +75,7 @@ def in_step(copy: WorkingCopy) -> Iterator[None]:
     over = threading.Event()
 
     def keep() -> None:
-        while not over.wait(EVERY):
+        while not over.wait(EVERY) and not lease.is_lost:
             try:
                 copy.push()
                 copy.pull(forget=False)
@@ -87,4 +89,5 @@ def in_step(copy: WorkingCopy) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        copy.put()
+        if not lease.is_lost:
+            copy.put()

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import psutil
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, create_engine, inspect
 from sqlalchemy import insert as insert_into
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -29,7 +29,7 @@ from trainables.redaction import without_secrets
 from tuner.doctor.services import PATIENCE as CONNECT_SECONDS
 from tuner.doctor.services import remedy
 from tuner.secrets import filled_in
-from tuner.storage.database import with_driver
+from tuner.storage.database import parsed
 
 BEAT = 3.0
 """Seconds between two counts."""
@@ -81,22 +81,33 @@ class Lease:
     def __enter__(self) -> "Lease":
         """Take the row, or say who has it; waits where its holder is silent."""
         self._engine = open_database(self._storage)
-        deadline, watched = time.monotonic() + PATIENCE, read(self._engine, self._study)
+        try:
+            self._win(self._engine)
+        except SQLAlchemyError as error:  # it answered a moment ago
+            raise _unopened(self._storage, error) from error
+        self._thread.start()
+        return self
+
+    def _win(self, engine: Engine) -> None:
+        deadline, watched = time.monotonic() + PATIENCE, read(engine, self._study)
         told = False
         while not self._take(watched, overdue=time.monotonic() > deadline):
             if watched and not told:
                 self._say(f"looking for {PATIENCE:g} s whether {in_words(watched.holder)} is alive")
                 told = True
             time.sleep(min(1.0, BEAT / 3))
-            now = read(self._engine, self._study)
+            now = read(engine, self._study)
             if now and watched and now != watched and now.holder != NOBODY:
                 raise ValueError(
                     f"study {self._study!r} in {without_secrets(self._storage)} is being run by "
                     f"{in_words(now.holder)}; wait for it or stop it first"
                 )
             watched = now
-        self._thread.start()
-        return self
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another driver has taken the study over."""
+        return self._lost
 
     def __exit__(
         self,
@@ -186,7 +197,7 @@ def open_database(storage: str) -> Engine:
         ConnectionError: if it does not answer; one sentence.
     """
     try:
-        url = make_url(with_driver(filled_in(storage)))
+        url = parsed(filled_in(storage))
         sqlite = url.get_backend_name() == "sqlite"
         patience = {"timeout": 30} if sqlite else {"connect_timeout": CONNECT_SECONDS}
         engine = create_engine(url, connect_args=patience, pool_pre_ping=True)
@@ -195,11 +206,15 @@ def open_database(storage: str) -> Engine:
     except (SQLAlchemyError, ImportError) as error:
         if isinstance(error, IntegrityError | ProgrammingError) and has_table(engine):
             return engine  # another driver made the table at the same moment
-        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        raise ConnectionError(
-            without_secrets(f"storage {storage} does not open ({first}); {remedy(error)}")
-        ) from error
+        raise _unopened(storage, error) from error
     return engine
+
+
+def _unopened(storage: str, error: Exception) -> ConnectionError:
+    first = str(getattr(error, "orig", error)).strip().splitlines()[0]
+    return ConnectionError(
+        without_secrets(f"storage {storage} does not open ({first}); {remedy(error)}")
+    )
 
 
 def has_table(engine: Engine) -> bool:

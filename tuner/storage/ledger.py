@@ -15,7 +15,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from tuner.differences import difference, merged
+from tuner.differences import describe_differences, difference, flatten, merged
 from tuner.records import Cause, TrialRecord, TrialState
 from tuner.running.second_try import SecondTry
 from tuner.search.proposals import Proposal
@@ -31,6 +31,8 @@ STATES: dict[optuna.trial.TrialState, TrialState] = {
     optuna.trial.TrialState.FAIL: TrialState.failed,
 }
 
+BASES = "bases"
+"""Attribute of a study: the configs that its trials change, as they were when it was begun."""
 ENDED_EARLY = {TrialState.stopped, TrialState.failed}
 
 Reopen = Callable[[StudyConfig, Path], "Ledger"]
@@ -45,7 +47,8 @@ class Ledger:
         storage: used instead, for a study that nobody keeps.
 
     Raises:
-        ValueError: if the storage holds a study of this name with other directions.
+        ValueError: if the storage holds another study of this name: other directions, another base
+            or other teachers.
     """
 
     def __init__(
@@ -54,19 +57,33 @@ class Ledger:
         self._config, self._directory = study, directory
         self._storage = storage or open_storage(study, directory)
         directions = [objective.direction for objective in study.objectives]
-        self._study = _open_study(study.name, self._storage, directions)
+        self._bases = _bases(study)
+        self._study = _open_study(study.name, self._storage, directions, json.dumps(self._bases))
         found = [direction.name.lower() for direction in self._study.directions]
         if found != directions:
             raise ValueError(
                 f"study {study.name!r} in {study.storage or directory} has directions {found}, "
                 f"but the config asks for {directions}; choose another name"
             )
-        base = study.base.model_dump(mode="json")
-        teachers = {name: t.model_dump(mode="json") for name, t in study.teachers.items()}
-        self._bases = {"": base, **{name: {**base, "teacher": t} for name, t in teachers.items()}}
+        self._require_own_bases()
         trials = self._study.get_trials(deepcopy=False)
         self._ids = [trial._trial_id for trial in trials]
         self._open = {t.number for t in trials if STATES[t.state] == TrialState.running}
+
+    def _require_own_bases(self) -> None:
+        """Trials are kept as what they change in study.yaml: with another one, all were wrong."""
+        if (noted := self.noted(BASES)) is None:
+            return
+        begun, now = json.loads(noted), json.loads(json.dumps(self._bases))
+        before, after = flatten(begun), flatten(now)
+        known = before.keys() & after.keys()  # a later version may have new fields
+        before, after = ({key: flat[key] for key in known} for flat in (before, after))
+        before["teachers"], after["teachers"] = (sorted(filter(None, x)) for x in (begun, now))
+        if differences := describe_differences(before, after):
+            raise ValueError(
+                f"{self._config.storage or self._directory} holds another study called "
+                f"{self._config.name!r}: {differences}; choose another name"
+            )
 
     def __reduce__(self) -> tuple[Reopen, tuple[StudyConfig, Path]]:
         """Pickled as the way to open it again: Ray snapshots whatever holds a ledger."""
@@ -213,13 +230,25 @@ class Ledger:
         )
 
 
+def _bases(study: StudyConfig) -> dict[str, Any]:
+    """The config that every trial changes: by teacher, and without one."""
+    base = study.base.model_dump(mode="json")
+    teachers = {name: t.model_dump(mode="json") for name, t in study.teachers.items()}
+    return {"": base, **{name: {**base, "teacher": t} for name, t in teachers.items()}}
+
+
 def _open_study(
-    name: str, storage: BaseStorage, directions: Sequence[Literal["minimize", "maximize"]]
+    name: str,
+    storage: BaseStorage,
+    directions: Sequence[Literal["minimize", "maximize"]],
+    bases: str,
 ) -> optuna.Study:
     try:  # to look at a study writes nothing
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        return optuna.create_study(study_name=name, storage=storage, directions=directions)
+        study = optuna.create_study(study_name=name, storage=storage, directions=directions)
+        study.set_user_attr(BASES, bases)
+        return study
 
 
 def read_records(study: StudyConfig, directory: Path) -> list[TrialRecord]:

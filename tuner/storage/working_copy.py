@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from trainables.object_store import Stamp, StoreError, UrlFolder, copy_of, patiently
-from trainables.urls import below, completed, shown
+from trainables.urls import below, completed, shown, tidy
 from tuner.storage.atomic import write_atomically
 
 FOLDER = ".copy"
@@ -57,18 +57,23 @@ class WorkingCopy:
             ValueError: if the URL cannot be used.
         """
         url = completed(typed)
-        copy = cls(copy_of(url).resolve(), url, typed.rstrip("/"))
+        copy = cls(copy_of(url).resolve(), url, tidy(typed))
         content = json.dumps({"url": copy.url, "typed": copy.typed})
         write_atomically(copy.path / FOLDER / "url.json", content)
         return copy
 
     @classmethod
     def of(cls, path: Path) -> "WorkingCopy | None":
-        """The copy that a folder is; None if it is a folder like any other."""
+        """The copy that a folder is; None if it is a folder like any other.
+
+        Also if it only says that it is a copy: one that was moved, or made by somebody else, would
+        be filled from, and sent to, wherever that says.
+        """
         note = path / FOLDER / "url.json"
         if not note.is_file():
             return None
-        return cls(path.resolve(), **json.loads(note.read_text()))
+        copy = cls(path.resolve(), **json.loads(note.read_text()))
+        return copy if copy.path == copy_of(copy.url).resolve() else None
 
     def __str__(self) -> str:
         """The URL, as a command line takes it."""
@@ -200,7 +205,7 @@ def copies_in(folder: str) -> list[WorkingCopy]:
         StoreError: if the store does not answer.
     """
     there = UrlFolder(completed(folder, bucket_alone=True))
-    copies = [WorkingCopy.at(below(folder.rstrip("/"), name)) for name in there.folders()]
+    copies = [WorkingCopy.at(below(tidy(folder), name)) for name in there.folders()]
     return [copy for copy in copies if copy.bring("study.yaml").is_file()]
 
 
@@ -213,9 +218,14 @@ def belongs(name: str) -> bool:
 
 
 def is_light(name: str) -> bool:
-    """Whether a file is brought here without being asked for."""
-    hidden = any(part.startswith(".") for part in PurePath(name).parts)
-    return not (hidden or name.endswith((HEAVY, ".part")))
+    """Whether a file is brought here without being asked for.
+
+    Objects may be called ``/etc/x`` or ``a//b``; no file of a study is.
+    """
+    path = PurePath(name)
+    odd = path.is_absolute() or path.as_posix() != name
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not (odd or hidden or name.endswith((HEAVY, ".part")))
 
 
 def _read(note: Path) -> Synced:

@@ -204,8 +204,9 @@ def test_storage_on_this_machine_is_not_made_by_looking(tmp_path, monkeypatch, u
     assert list(tmp_path.iterdir()) == []
 
 
-def test_text_that_is_no_url_is_a_finding():
-    line = optuna_storage("not a url")
+@pytest.mark.parametrize("url", ["not a url", "postgresql://host:abc/x"])
+def test_text_that_is_no_url_is_a_finding(url):
+    line = optuna_storage(url)
 
     assert not line.ok
     assert "correct storage in the study file" in line.remedy

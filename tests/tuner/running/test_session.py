@@ -73,3 +73,15 @@ def test_a_verdict_that_a_killed_driver_did_not_reach_is_shown_in_files_and_mlfl
         ["1"], "tags.`tuner.trial` = '2'"
     )
     assert [run.info.status for run in runs] == ["KILLED"]
+
+
+def test_another_study_of_the_same_name_in_a_shared_database_is_refused(directory, tmp_path):
+    shared = {**STUDY, "storage": f"sqlite:///{tmp_path}/shared.db", "tracking": {"enabled": False}}
+    begin(StudyConfig.model_validate(shared), directory)
+    other = StudyConfig.model_validate({**shared, "base": {**STUDY["base"], "epochs": 7}})
+    elsewhere = StudyDirectory(tmp_path / "elsewhere")
+
+    with pytest.raises(ValueError, match=r"shared\.db holds another study called 'small'"):
+        run(other, elsewhere)
+
+    assert not elsewhere.path.exists()

@@ -77,3 +77,13 @@ def test_a_driver_on_another_machine_is_seen_and_keeps_others_out(s3, study, ano
 
         assert second.driver().startswith("process ")
     assert second.driver() is None
+
+
+def test_who_was_taken_over_puts_nothing_there_any_more(s3, study, monkeypatch):
+    monkeypatch.setattr(module.Lease, "is_lost", True)
+    directory = directory_at(f"{s3}/x")
+
+    with driving(directory, study):
+        (directory.path / "report.html").write_text("of one who is out of date")
+
+    assert UrlFolder(completed(f"{s3}/x")).files() == {}

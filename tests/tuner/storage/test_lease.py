@@ -1,5 +1,6 @@
 """Who may drive a study, in a database; the other driver is a process of its own."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -153,3 +154,13 @@ def test_a_database_that_does_not_answer_keeps_its_password_to_itself():
 def test_a_storage_that_is_no_database_is_one_sentence():
     with pytest.raises(ConnectionError, match=r"storage nonsense does not open \(Could not parse"):
         Lease("nonsense", "digits").__enter__()
+
+
+def test_a_database_that_breaks_off_while_it_is_asked_is_one_sentence(storage):
+    open_database(storage).dispose()
+    with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
+        database.execute("DROP TABLE tuner_drivers")
+        database.execute("CREATE TABLE tuner_drivers (study)")
+
+    with pytest.raises(ConnectionError, match=r"does not open \(no such column"):
+        Lease(storage, "digits").__enter__()

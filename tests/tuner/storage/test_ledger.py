@@ -149,3 +149,28 @@ def test_what_is_remembered_first_stays(ledger, study, tmp_path):
     again = Ledger(study(), tmp_path).remember("space", "two")
 
     assert (first, again) == ("one", "one")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"base": {**STUDY["base"], "epochs": 7}}, "epochs was 2 and is now 7"),
+        ({"teachers": {}, "baselines": {}}, r"teachers was \['resnet'\] and is now \[\]"),
+    ],
+)
+def test_two_studies_of_one_name_do_not_share_a_database(study, tmp_path, changes, words):
+    storage = f"sqlite:///{tmp_path}/shared.db"
+    Ledger(study(storage=storage), tmp_path)
+
+    with pytest.raises(ValueError, match=f"shared.db holds another study called 'small': {words}"):
+        Ledger(study(storage=storage, **changes), tmp_path / "elsewhere")
+
+
+def test_a_study_that_was_begun_before_a_setting_was_there_goes_on(ledger, study, tmp_path):
+    bases = json.loads(ledger.noted("bases"))
+    del bases[""]["epsilon_warmup"]
+    ledger._study.set_user_attr("bases", json.dumps(bases))
+
+    again = Ledger(study(), tmp_path)
+
+    assert len(again) == 0

@@ -36,6 +36,7 @@ def test_a_damaged_journal_is_named(tmp_path):
     ("url", "words"),
     [
         ("sqlite:////nowhere/x.db", "unable to open database file"),
+        ("postgresql://host:${PLANTED}/x", r"does not open \(its port is no number\); start it"),
         ("foo://me:${PLANTED}@host/x", r"storage foo://me:\$\{PLANTED\}@host/x does not open"),
         ("mssql+nothing://me:${PLANTED}@host/x", r"me:\$\{PLANTED\}@host"),
     ],

@@ -140,8 +140,9 @@ def test_another_study_is_refused_where_one_lives(tuner, url, tmp_path):
     assert f"directory {url} belongs to another study" in " ".join(output.split())
 
 
-def test_a_study_without_a_database_is_refused_before_anything_starts(tuner, runs):
-    code, output = tuner("run", "digits", "--directory", f"{runs}/digits")
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_study_without_a_database_is_refused_before_anything_starts(tuner, runs, options):
+    code, output = tuner("run", "digits", "--directory", f"{runs}/digits", *options)
 
     assert code == 2
     assert f"a study at a URL ({runs}/digits) needs a database" in output

@@ -1,11 +1,13 @@
 """Two machines and a bucket: what one writes, the other one finds."""
 
+import shutil
+
 import pytest
 
 from trainables.object_store import UrlFolder
 from trainables.urls import completed
 from tuner.storage.directory import StudyDirectory
-from tuner.storage.working_copy import WorkingCopy, copies_in
+from tuner.storage.working_copy import WorkingCopy, copies_in, is_light
 
 
 @pytest.fixture
@@ -48,6 +50,19 @@ def test_the_folder_of_a_copy_knows_its_url(url):
     assert directory.trial_home(7).startswith(f"{url}/trials/0007?endpoint_override=127.0.0.1:")
     assert directory.called("trials/0007") == f"{url}/trials/0007"
     assert directory.teachers_home.startswith(url.replace("/x", "/teachers?"))
+
+
+def test_a_folder_that_only_says_that_it_is_a_copy_is_none(url, tmp_path):
+    copy = WorkingCopy.at(url)
+    shutil.copytree(copy.path, tmp_path / "handed over")
+
+    assert WorkingCopy.of(tmp_path / "handed over") is None
+    assert WorkingCopy.of(copy.path) == copy
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "a//b", "a/./b", "../x", "a/../../x"])
+def test_what_is_called_like_no_file_of_a_study_stays_where_it_is(name):
+    assert not is_light(name)
 
 
 def test_what_one_machine_puts_there_another_one_finds(url, another_machine):
@@ -168,7 +183,7 @@ def test_a_listing_brings_the_files_of_the_studies_alone(url, bucket, another_ma
     bucket("report.html", "large")
     another_machine()
 
-    (copy,) = copies_in(url.removesuffix("/x"))
+    (copy,) = copies_in(url.removesuffix("x"))
 
     assert str(copy) == url
     assert texts(copy) == {"study.yaml": "name: x"}
@@ -178,3 +193,5 @@ def test_a_url_with_options_is_shown_as_a_shell_takes_it(url):
     copy = WorkingCopy.at(f"{url}?region=here")
 
     assert str(copy) == f"'{url}?region=here'"
+    assert str(WorkingCopy.at(f"{url}/?region=here")) == str(copy)
+    assert len(copies_in(f"{url.removesuffix('x')}?region=here")) == 0
