@@ -13,6 +13,8 @@ from tuner.study import ResourcesConfig, StudyConfig
         ({"gpus": 0.25}, {}, [{"CPU": 1, "GPU": 0.25}]),
         ({"gpus": 0.25}, {"alone": True}, [{"CPU": 1, "GPU": 1}]),
         ({"gpus": 2}, {"alone": True}, [{"CPU": 1, "GPU": 2}]),
+        ({"gpus": 0}, {"alone": True}, [{"CPU": 1}]),
+        ({"gpus": 0.5, "workers": 2}, {"alone": True}, [{}, *[{"CPU": 1, "GPU": 0.5}] * 2]),
         ({"gpus": 1, "workers": 2}, {}, [{}, {"CPU": 1, "GPU": 1}, {"CPU": 1, "GPU": 1}]),
     ],
 )
