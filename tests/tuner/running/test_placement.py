@@ -40,6 +40,14 @@ def test_a_batch_that_the_workers_cannot_share_is_refused_with_the_study():
         StudyConfig.model_validate(settings)
 
 
+def test_a_study_over_several_workers_is_not_compiled():
+    settings = {"name": "x", "base": {"hardware": {"compile": True}}}
+
+    StudyConfig.model_validate(settings)
+    with pytest.raises(ValueError, match=r"hardware\.compile is true, but BatchNorm over several"):
+        StudyConfig.model_validate({**settings, "resources": {"workers": 2}})
+
+
 def test_a_trial_costs_what_all_its_workers_hold():
     assert ResourcesConfig(gpus=0.5, workers=2).share == 1.0
     assert ResourcesConfig(workers=2).share == 2.0
