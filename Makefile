@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit style check format clean constraints audit browser claims bench-search bench-scale bench-speed bench-tracking docs crashes services cluster nodes load fuzz audit gpu-sharing
+.PHONY: help setup demo test unit style check format clean constraints audit browser claims bench-search bench-scale bench-speed bench-tracking docs crashes services cluster nodes load fuzz
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

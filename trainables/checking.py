@@ -5,7 +5,7 @@ import torch
 from trainables.config import TrialConfig
 from trainables.data import load_data, num_batches
 from trainables.data.sizes import check_batch_size
-from trainables.hardware import pick_device, resolved
+from trainables.hardware import HardwareConfig, pick_device, resolved
 from trainables.models import allow_double_backward, require_double_backward
 from trainables.networks import build_student
 from trainables.ranks import Ranks
@@ -59,7 +59,16 @@ def check_ranks(config: TrialConfig, ranks: Ranks) -> None:
             f"{ranks.count} workers; raise validation.images or data.validation_images, or take "
             "fewer workers"
         )
-    if resolved(config.hardware).compile:
+    check_not_compiled(resolved(config.hardware))
+
+
+def check_not_compiled(hardware: HardwareConfig) -> None:
+    """See that a run over several processes is not to be compiled.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if hardware.compile is True:
         raise ValueError(
             "hardware.compile is true, but BatchNorm over several workers cannot be compiled; set "
             "it to false, or train with one worker"

@@ -6,7 +6,6 @@ import time
 import traceback
 from typing import Any
 
-import torch
 from ray import tune
 from ray.exceptions import RayActorError
 from ray.train._internal.session import _TrainingResult
@@ -16,6 +15,7 @@ from trainables.attempt import SupersededError
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.object_store import StoreError
+from trainables.out_of_memory import is_out_of_memory
 from trainables.places import fetch_teachers
 from trainables.redaction import without_secrets
 from trainables.teachers import forget_teachers, load_teachers
@@ -146,7 +146,7 @@ class DistillationTrainable(tune.Trainable):
 
     def _explain(self, error: Exception, store: TrialStore) -> str:
         store.note("error.log", without_secrets(traceback.format_exc()))
-        out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        out_of_memory = is_out_of_memory(error)
         if out_of_memory:
             forget_teachers()  # of earlier trials; this one's are read again
         kind = "out of memory" if out_of_memory else "raised"

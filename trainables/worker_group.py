@@ -19,6 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from trainables.allocator import hand_back_freed_memory
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
+from trainables.out_of_memory import is_out_of_memory
 from trainables.places import fetch_teachers
 from trainables.ranks import Ranks
 from trainables.teachers import load_teachers
@@ -225,11 +226,8 @@ def _error_of(call: Any) -> Exception | None:
 
 def worst(errors: list[Exception]) -> Exception:
     """The one that explains the others: a death, else want of memory, else the first."""
-    for kind in (RayActorError, torch.OutOfMemoryError, MemoryError):
-        for error in errors:
-            if isinstance(error, kind):
-                return error
-    return errors[0]
+    died = (error for error in errors if isinstance(error, RayActorError))
+    return next(died, None) or next(filter(is_out_of_memory, errors), errors[0])
 
 
 def _on_cpu(value: Any) -> Any:

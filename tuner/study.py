@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from trainables.checking import check_batch_shares
+from trainables.checking import check_batch_shares, check_not_compiled
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
 from trainables.ranks import Ranks
@@ -216,6 +216,8 @@ class StudyConfig(Frozen):
     @model_validator(mode="after")
     def _workers_share_batches(self) -> Self:
         check_batch_shares(self.base, Ranks(0, self.resources.workers))
+        if self.resources.workers > 1:
+            check_not_compiled(self.base.hardware)
         return self
 
     @model_validator(mode="after")

@@ -22,3 +22,9 @@ def test_else_the_first_error_is_it():
     first, second = ValueError("a"), ValueError("b")
 
     assert worst([first, second]) is first
+
+
+def test_want_of_memory_that_has_no_class_of_its_own_explains_it_too():
+    full = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    assert worst([RuntimeError("timed out"), full]) is full

@@ -193,6 +193,20 @@ def test_a_first_trial_must_not_contradict_what_is_fixed(study_file):
         check_space(load_study(path))
 
 
+def test_a_baseline_whose_batch_the_workers_cannot_share_is_refused():
+    study = StudyConfig.model_validate(
+        {
+            "name": "shared",
+            "teachers": {"resnet": {"architecture": "small_resnet8"}},
+            "baselines": {"small batch": {"data": {"batch_size": 50}}},
+            "resources": {"workers": 4},
+        }
+    )
+
+    with pytest.raises(ValueError, match="multiple of 4 workers, got 50; make it 48 or 52"):
+        check_space(study)
+
+
 def test_one_epoch_needs_no_rung():
     study = StudyConfig.model_validate({"name": "short", "base": {"epochs": 1}})
 

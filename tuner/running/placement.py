@@ -14,12 +14,14 @@ def placement(resources: ResourcesConfig) -> Callable[[dict[str, Any]], Placemen
     """As Tune asks it, by the trial's config: for one process, or for each worker of the trial.
 
     Workers get their places together or not at all, close to each other. Who drives them takes no
-    core: it waits. A trial that is tried again alone takes whole GPUs.
+    core: it waits. A trial that is tried again alone takes a whole GPU, if the study has GPUs still
+    and one process per trial.
     """
 
     def of_trial(config: dict[str, Any]) -> PlacementGroupFactory:
-        bundle = _bundle(resources, whole=bool(config.get("alone")))
-        if resources.workers == 1:
+        single = resources.workers == 1
+        bundle = _bundle(resources, whole=single and bool(config.get("alone")))
+        if single:
             return PlacementGroupFactory([bundle])
         return PlacementGroupFactory([{}, *[bundle] * resources.workers], strategy="PACK")
 
@@ -27,7 +29,7 @@ def placement(resources: ResourcesConfig) -> Callable[[dict[str, Any]], Placemen
 
 
 def _bundle(resources: ResourcesConfig, *, whole: bool) -> Bundle:
-    gpus = max(1.0, resources.gpus) if whole else resources.gpus
+    gpus = max(1.0, resources.gpus) if whole and resources.gpus else resources.gpus
     return {"CPU": resources.cpus} | ({"GPU": gpus} if gpus else {})
 
 

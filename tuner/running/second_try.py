@@ -53,12 +53,15 @@ def plan(resources: ResourcesConfig, config: Config, epochs_done: int) -> Second
     """The second try of a trial; None if there is nothing that would help.
 
     Args:
-        resources: a trial that shared a GPU is tried alone; any other one in smaller parts.
+        resources: a trial of one process that shared a GPU is tried alone; any other one in smaller
+            parts, as there may be fewer GPUs than workers.
         config: as it was trained.
         epochs_done: epochs whose reports are stored; training goes on after them.
     """
-    if 0 < resources.gpus < 1:
+    if 0 < resources.gpus < 1 and resources.workers == 1:
         return SecondTry(epochs_done + 1)
-    present = (config.get("accumulation") or {}).get("micro_batches", 1)
+    cut = config.get("accumulation") or {}
+    begun = cut.get("from_epoch", 1) <= epochs_done + 1
+    present = cut.get("micro_batches", 1) if begun else 1
     number = next_number(config["data"]["batch_size"], resources.workers, present)
     return None if number is None else SecondTry(epochs_done + 1, number)

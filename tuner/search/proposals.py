@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from search_spaces import SearchSpace, explore
 from search_spaces.sampling import describe, holds, narrow
+from trainables.checking import check_batch_shares
 from trainables.config import TrialConfig, merge, override
+from trainables.ranks import Ranks
 from trainables.spelling import unknown
 from tuner.explain import explain
 from tuner.search.spaces import find_search_space
@@ -135,7 +137,8 @@ def check_space(study: StudyConfig) -> None:
         for name, value in params.items():
             _check_first(name, value, study, parameters[name])
     for _, overrides in baseline_overrides(study, space):
-        resolve(study, overrides)
+        config, _ = resolve(study, overrides)
+        check_batch_shares(config, Ranks(0, study.resources.workers))
 
 
 def _check_first(name: str, value: Any, study: StudyConfig, whole: BaseDistribution) -> None:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, Trial
 from optuna.trial import TrialState as OptunaState
 
 from search_spaces import sample
-from trainables.config import TrialConfig, fingerprint
+from trainables.config import TrialConfig, fingerprint, identity
 from tuner.analysis.replicates import merge_replicates
 from tuner.records import TrialRecord, TrialState
 from tuner.search.history import History
@@ -70,7 +70,7 @@ class Proposer:
             return
         self._num_own += record.retries is None
         self._groups[record.number] = [(record, trial)]
-        self._seen.add(fingerprint(record.config))
+        self._seen.add(_run_of(record.config))
         if trial.params and not self._history.holds(record.number):
             lesson = Lesson(
                 OptunaState.RUNNING, trial.params, trial.distributions, trial.system_attrs
@@ -82,7 +82,7 @@ class Proposer:
         if is_made_good(record):
             self._lost[record.number] = (record, trial)
         if record.cause in TEACHES_NOTHING:
-            self._seen.discard(fingerprint(record.config))
+            self._seen.discard(_run_of(record.config))
         leader = record.number if record.repeats is None else record.repeats
         members = self._groups[leader]
         places = [member.number for member, _ in members]
@@ -175,7 +175,7 @@ class Proposer:
         for draw in range(MAX_REDRAWS + 1):
             trial = history.ask(fixed)
             config, teacher = self._sampled(trial)
-            if fixed or draw == MAX_REDRAWS or fingerprint(config) not in self._seen:
+            if fixed or draw == MAX_REDRAWS or _run_of(config) not in self._seen:
                 break
             history.drop(trial)
         lesson = history.keep(trial, self._num_trials)
@@ -192,6 +192,12 @@ class Proposer:
         settings = {"ranges": study.ranges, "fixed": study.fixed}
         overrides = sample(self._space, trial, teachers=sorted(study.teachers), **settings)
         return resolve(study, overrides)
+
+
+def _run_of(config: TrialConfig | Mapping[str, Any]) -> str:
+    """Equal for configs of one run, also if one of them goes on with batches in parts."""
+    content = config.model_dump(mode="json") if isinstance(config, TrialConfig) else config
+    return fingerprint(identity(content))
 
 
 def _num_seeds(members: list[Entry]) -> int:

@@ -1,5 +1,6 @@
 """What ``tuner simulate`` does: what a study would find, and what it would cost, before it does."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,7 +31,7 @@ class Request:
     """What to simulate on.
 
     Attributes:
-        gpus: how many; a trial takes ``resources.gpus`` of one, or one if that is 0.
+        gpus: how many; each worker of a trial takes ``resources.gpus``, or one if that is 0.
         seeds: simulated worlds, to see how much is chance.
         seconds_per_epoch: of the mean recorded epoch; None: as recorded.
         failures: mean hours between failures of a node of eight; None: none.
@@ -48,7 +49,8 @@ def simulate_and_show(
     """Simulate a study, with and without early stopping, and print what came out.
 
     Raises:
-        ValueError: if the study would be refused, or the curves are of another task.
+        ValueError: if the study would be refused, a trial takes more GPUs than there are, or the
+            curves are of another task.
     """
     check_space(study)
     study = narrowed(study, choose_students(study))
@@ -87,9 +89,10 @@ class _Run(NamedTuple):
 
 def _run(study: StudyConfig, cluster: Cluster, curves: Curves, seed: int) -> _Run:
     simulation, arm = simulate(study, cluster, curves, seed=seed, earlier=load_earlier(study))
-    used = sum(trial.gpu_seconds for trial in simulation.trials)
+    held = sum(trial.gpu_seconds for trial in simulation.trials)
     results = Results(study, arm.ledger.records())
-    busy = used / max(1e-9, simulation.now * cluster.slots)
+    busy = held / max(1e-9, simulation.now * cluster.slots)
+    used = held * study.resources.share
     return _Run(simulation.now, used, busy, results, _expected(results, curves).hypervolume)
 
 
@@ -122,14 +125,25 @@ def _spread(values: Sequence[float], form: str) -> str:
 
 
 def _cluster(study: StudyConfig, request: Request, recording: Recording) -> Cluster:
-    share = study.resources.gpus or 1.0
-    cluster = Cluster(slots=max(1, int(request.gpus / share)))
+    cluster = Cluster(slots=_slots(study, request.gpus))
     if request.seconds_per_epoch is not None:
         speed = _mean_epoch(recording) / request.seconds_per_epoch
         cluster = replace(cluster, speed=speed)
     if request.failures is not None:
         cluster = replace(cluster, mean_time_between_failures=3600 * request.failures)
     return cluster
+
+
+def _slots(study: StudyConfig, gpus: int) -> int:
+    """Trials at once."""
+    share = study.resources.share
+    if gpus < share:
+        raise ValueError(
+            f"a trial takes {share:g} GPUs (resources: {study.resources.workers} x "
+            f"{study.resources.gpus or 1:g}), but --gpus gives {gpus}; give at least "
+            f"{math.ceil(share)}"
+        )
+    return int(gpus / share)
 
 
 def _mean_epoch(recording: Recording) -> float:

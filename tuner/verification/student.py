@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.frozen import fingerprint
 from trainables.models.checkpoints import read_checkpoint, save_atomically
+from trainables.out_of_memory import is_out_of_memory
 from trainables.redaction import without_secrets
 from trainables.teachers import load_teachers
 from tuner.evaluation.measuring import WORST, Evaluation, Request, evaluate
@@ -177,6 +176,5 @@ def _reason(error: Exception) -> str:
     first = without_secrets(str(error)).partition("\n")[0]
     if isinstance(error, DivergedError):
         return f"{Cause.diverged}: {first}"
-    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    cause = Cause.out_of_memory if out_of_memory else Cause.raised
+    cause = Cause.out_of_memory if is_out_of_memory(error) else Cause.raised
     return f"{cause}: {type(error).__name__}: {first} (see error.log)"

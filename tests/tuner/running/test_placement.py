@@ -13,6 +13,8 @@ from tuner.study import ResourcesConfig, StudyConfig
         ({"gpus": 0.25}, {}, [{"CPU": 1, "GPU": 0.25}]),
         ({"gpus": 0.25}, {"alone": True}, [{"CPU": 1, "GPU": 1}]),
         ({"gpus": 2}, {"alone": True}, [{"CPU": 1, "GPU": 2}]),
+        ({"gpus": 0}, {"alone": True}, [{"CPU": 1}]),
+        ({"gpus": 0.5, "workers": 2}, {"alone": True}, [{}, *[{"CPU": 1, "GPU": 0.5}] * 2]),
         ({"gpus": 1, "workers": 2}, {}, [{}, {"CPU": 1, "GPU": 1}, {"CPU": 1, "GPU": 1}]),
     ],
 )
@@ -36,6 +38,14 @@ def test_a_batch_that_the_workers_cannot_share_is_refused_with_the_study():
 
     with pytest.raises(ValueError, match="multiple of 3 workers, got 64; make it 63 or 66"):
         StudyConfig.model_validate(settings)
+
+
+def test_a_study_over_several_workers_is_not_compiled():
+    settings = {"name": "x", "base": {"hardware": {"compile": True}}}
+
+    StudyConfig.model_validate(settings)
+    with pytest.raises(ValueError, match=r"hardware\.compile is true, but BatchNorm over several"):
+        StudyConfig.model_validate({**settings, "resources": {"workers": 2}})
 
 
 def test_a_trial_costs_what_all_its_workers_hold():

@@ -166,7 +166,9 @@ def test_the_searcher_hands_it_out_once_more_and_ends_when_it_has_ended(opened):
     [
         ({}, {}, SecondTry(5, 2)),
         ({"gpus": 1}, {"accumulation": {"micro_batches": 2}}, SecondTry(5, 4)),
+        ({"gpus": 1}, {"accumulation": {"micro_batches": 2, "from_epoch": 9}}, SecondTry(5, 2)),
         ({"gpus": 0.25}, {}, SecondTry(5)),
+        ({"gpus": 0.5, "workers": 2}, {}, SecondTry(5, 2)),
         ({"workers": 32}, {}, SecondTry(5, 2)),
         ({"workers": 64}, {}, None),
     ],

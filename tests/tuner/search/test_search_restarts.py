@@ -61,6 +61,26 @@ def ask_all(search):
     return records
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_restarted_search_does_not_repeat_who_goes_on_in_smaller_parts(search, seed):
+    off = {f"alignments/{term}": False for term in ("logits", "covariance", "gram")}
+    one = {"alignments/input_gradient/weight": 1.0, "alignments/input_gradient/domains": "clean"}
+    changes = {
+        "fixed": off | one,
+        "ranges": {"student/architecture": ["small_resnet6"]},
+        "baselines": {},
+        "sampler": {"name": "random", "seed": seed},
+    }
+    first = search(**changes)
+    number = first.ask().number
+    first.report(number, {"epoch": 0}, failure=f"{Cause.out_of_memory}: 2 GiB", done=True)
+
+    restarted = search(**changes)
+    other = restarted.ask()
+
+    assert other.params != restarted.ledger.record(number).params
+
+
 @RESTARTED
 def test_a_lost_replicate_takes_no_other_replicates_place(search, restarted):
     running = search(replicates=3)
