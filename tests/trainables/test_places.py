@@ -5,7 +5,7 @@ import logging
 import pytest
 from moto.server import ThreadedMotoServer
 
-from trainables import places, trial_store
+from trainables import places
 from trainables.config import merge
 from trainables.models.checkpoints import read_checkpoint
 from trainables.object_store import StoreError, UrlFolder, copy_of
@@ -104,7 +104,6 @@ def frail(monkeypatch, config):
     port = server.get_host_and_port()[1]  # what moto holds is the same for all servers
     url = f"s3://studies/frail-{port}?endpoint_override=127.0.0.1:{port}&scheme=http"
     monkeypatch.setattr(places, "SHORT_PATIENCE", 0.0)
-    monkeypatch.setattr(trial_store, "SHORT_PATIENCE", 0.0)
     monkeypatch.setattr(places, "PATIENCE", 0.0)
     yield {**config, "directory": completed(url)}, server
     server.stop()
