@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +31,18 @@ def discreet() -> Iterator[None]:
         SystemExit: with code 1, after such a traceback.
     """
     logging.setLogRecordFactory(DiscreetRecord)
+    threading.excepthook = _tell_of_thread
     try:
         yield
     except Exception:
         sys.stderr.write(plain(without_secrets(traceback.format_exc())))
         raise SystemExit(1) from None
+
+
+def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """As Python does of a thread that an error has ended."""
+    if ended.exc_type is SystemExit:
+        return
+    lines = traceback.format_exception(ended.exc_type, ended.exc_value, ended.exc_traceback)
+    name = ended.thread.name if ended.thread else "?"
+    sys.stderr.write(plain(without_secrets(f"Exception in thread {name}:\n{''.join(lines)}")))

@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+import threading
 
 import pytest
 from rich.table import Table
@@ -74,6 +75,7 @@ def test_the_traceback_of_a_log_has_no_secret():
 
 def test_a_traceback_has_no_secret(capsys, monkeypatch):
     monkeypatch.setattr(logging, "setLogRecordFactory", id)  # it would be of this process, for good
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     with pytest.raises(SystemExit) as ended, discreet():
         raise KeyError("postgresql://me:word42@host")
@@ -83,3 +85,18 @@ def test_a_traceback_has_no_secret(capsys, monkeypatch):
     assert "KeyError" in said
     assert "postgresql://me:***@host" in said
     assert "word42" not in said
+
+
+def test_a_traceback_of_a_thread_has_no_secret(capsys, monkeypatch):
+    monkeypatch.setattr(logging, "setLogRecordFactory", id)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    urls = {}
+    thread = threading.Thread(target=urls.pop, args=["postgresql://me:word42@host"], name="copy")
+
+    with discreet():
+        thread.start()
+        thread.join()
+
+    said = capsys.readouterr().err
+    assert "Exception in thread copy" in said
+    assert "KeyError: 'postgresql://me:***@host'" in said

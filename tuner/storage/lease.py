@@ -197,10 +197,7 @@ def open_database(storage: str) -> Engine:
         ConnectionError: if it does not answer; one sentence.
     """
     try:
-        url = parsed(filled_in(storage))
-        sqlite = url.get_backend_name() == "sqlite"
-        patience = {"timeout": 30} if sqlite else {"connect_timeout": CONNECT_SECONDS}
-        engine = create_engine(url, connect_args=patience, pool_pre_ping=True)
+        engine = _engine(storage)
         with engine.begin() as connection:
             connection.execute(CreateTable(DRIVERS, if_not_exists=True))
     except (SQLAlchemyError, ImportError) as error:
@@ -208,6 +205,13 @@ def open_database(storage: str) -> Engine:
             return engine  # another driver made the table at the same moment
         raise _unopened(storage, error) from error
     return engine
+
+
+def _engine(storage: str) -> Engine:
+    url = parsed(filled_in(storage))
+    sqlite = url.get_backend_name() == "sqlite"
+    patience = {"timeout": 30} if sqlite else {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(url, connect_args=patience, pool_pre_ping=True)
 
 
 def _unopened(storage: str, error: Exception) -> ConnectionError:
@@ -233,12 +237,15 @@ def read(engine: Engine, study: str) -> Held | None:
 
 
 def driver_in(storage: str, study: str) -> str | None:
-    """Who drives a study, for people; None if nobody seems to, or nothing can be said."""
+    """Who drives a study, for people; None if nobody seems to, or nothing can be said.
+
+    Who looks may lack the right to make tables: a database without one has no drivers.
+    """
     try:
-        engine = open_database(storage)
+        engine = _engine(storage)
         held = read(engine, study)
         engine.dispose()
-    except (SQLAlchemyError, ConnectionError):
+    except (SQLAlchemyError, ImportError):
         return None
     if held is None or held.holder == NOBODY or is_dead_here(held.holder):
         return None

@@ -164,3 +164,9 @@ def test_a_database_that_breaks_off_while_it_is_asked_is_one_sentence(storage):
 
     with pytest.raises(ConnectionError, match=r"does not open \(no such column"):
         Lease(storage, "digits").__enter__()
+
+
+def test_to_ask_who_drives_makes_no_table(storage):
+    assert driver_in(storage, "digits") is None
+    with sqlite3.connect(storage.removeprefix("sqlite:///")) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
