@@ -82,7 +82,8 @@ def _secret_values() -> Iterator[str]:
     """Values of secret variables, in every form in which they may have been written."""
     for name, value in os.environ.items():
         known = SECRET_VARIABLE.search(name) and not _PLACE.search(name)
-        if known and len(value) >= SHORTEST and not value.startswith("/"):
+        is_path = value.startswith("/") and os.path.lexists(value)  # of a file that holds it
+        if known and len(value) >= SHORTEST and not is_path:
             encoded = base64.b64encode(value.encode()).decode()
             literal = {form(value)[1:-1] for form in (repr, json.dumps)}
             quoted = {quote(value), quote(value, safe=""), quote_plus(value)}

@@ -85,3 +85,12 @@ def test_values_that_are_short_or_name_a_place_are_no_secrets(monkeypatch, name,
     monkeypatch.setenv(name, value)
 
     assert without_secrets(f"tuner says {value}") == f"tuner says {value}"
+
+
+def test_a_key_that_begins_as_a_path_does_is_hidden_and_a_file_that_is_there_is_not(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "/planted+key/1234")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path))
+
+    assert without_secrets(f"/planted+key/1234 and {tmp_path}") == f"*** and {tmp_path}"
