@@ -68,7 +68,8 @@ def test_scripts_name_no_host_but_in_comments_and_namespaces(site):
 
 
 def test_pages_of_code_show_the_code_and_are_not_searched(site):
-    shown = html.unescape(re.sub(r"<[^>]+>", "", (site / "source/tuner/study.py.html").read_text()))
+    page = (site / "source/tuner/storage/ledger.py.html").read_text()
+    shown = html.unescape(re.sub(r"<[^>]+>", "", page))
 
     assert '"""The record of a study: an Optuna study in persistent storage;' in shown
     assert "source/" not in (site / "search/search_index.js").read_text()

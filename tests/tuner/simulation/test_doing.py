@@ -45,8 +45,8 @@ def test_gpu_time_counts_the_share_of_a_gpu(row):
 
 
 def test_fewer_gpus_than_a_trial_takes_are_refused(row):
-    with pytest.raises(ValueError, match=r"takes 4 GPUs \(resources: 4 x 1\), but --gpus gives 2"):
-        row(2, workers=4, gpus=1)
+    with pytest.raises(ValueError, match=r"takes 5 GPUs \(resources: 5 x 1\), but --gpus gives 2"):
+        row(2, workers=5, gpus=1)
 
 
 def seconds(clock):
