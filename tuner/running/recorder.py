@@ -53,9 +53,10 @@ class Recorder(tune.Callback):
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Ray gave the trial up: its process died more often than ``max_failures``."""
+        """Ray gave the trial up: its process died too often, or before it was ready."""
         words, number = last_words(trial), trial.config["number"]
-        if out_of_memory(words):  # the scheduler has seen to it
+        begins_again = self._search.starts.is_to_begin_again(number)
+        if begins_again or out_of_memory(words):  # the scheduler has seen to it
             self._tell(self._search.ledger.record(number))
         else:
             last = (words or "no more is known").splitlines()[-1]

@@ -180,5 +180,5 @@ def _checkpoints(directory: StudyDirectory) -> tune.CheckpointConfig:
 
 
 def _name(trial: Trial) -> str:
-    again = "_again" if trial.config["again"] else ""
-    return f"trial_{trial.config['number']:04d}{again}"
+    attempt = trial.config["attempt"]
+    return f"trial_{trial.config['number']:04d}" + (f"_again_{attempt}" if attempt else "")

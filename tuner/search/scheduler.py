@@ -47,10 +47,11 @@ class LedgerScheduler(FIFOScheduler):
         return TrialScheduler.CONTINUE if running else TrialScheduler.STOP
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Take a trial from Ray that was killed for want of memory: it is not to run as it was."""
-        reason = out_of_memory(last_words(trial))
+        """Take a trial from Ray: it is not to run as it was, or Ray would not begin it again."""
+        reason, number = out_of_memory(last_words(trial)), trial.config["number"]
+        if not reason and trial.status == Trial.PENDING:  # of these Ray restarts none by itself
+            self._search.starts.fail(number)
         if reason:
-            number = trial.config["number"]
             epoch = len(self._search.ledger.record(number).reports)
             self._search.report(number, {"epoch": epoch}, failure=reason)
             tune_controller.request_stop_trial(trial)

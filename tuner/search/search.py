@@ -13,6 +13,7 @@ from tuner.search.judged import judged
 from tuner.search.judges import create_judge, rebuild
 from tuner.search.proposer import Proposer
 from tuner.search.remaining import is_made_good, wanted
+from tuner.search.starts import Starts
 from tuner.search.warm_start import Earlier
 from tuner.storage.ledger import Ledger
 from tuner.storage.stopping import StorageFailedError
@@ -48,6 +49,7 @@ class Search:
         entries = [(record, ledger.trial(record.number)) for record in ledger.records()]
         self._proposer = Proposer(study, entries, earlier=earlier.lessons, first=earlier.first)
         self._drawing = Drawing(self._proposer, patience, study.sampler.time_limit)
+        self.starts = Starts(study.resources.max_failures)
         self._ended: list[TrialRecord] = []
         self._wanted = wanted(study, ledger.records())
 

@@ -56,22 +56,26 @@ class LedgerSearcher(Searcher):
 
     def _started(self, trial_id: str, record: TrialRecord) -> dict[str, Any]:
         self._live[trial_id] = record.number
+        failed_starts = self._search.starts.begin(record.number)
         return {
             "number": record.number,
             "trial": dict(record.config),
             "directory": self._directory.trial_home(record.number),
             "teachers": self._directory.teachers_home,
             "workers": self._workers,
-            "again": str(record.second_try or ""),
+            "attempt": failed_starts + (record.second_try is not None),
             "alone": record.second_try is not None and record.second_try.alone,
         }
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Make room for another trial, and queue it again if it ran out of memory just now."""
+        """Make room for another trial; queue it again if memory ran out, or it never began."""
         number = self._live.pop(trial_id, None)
-        if number is not None and self._search.ledger.record(number).second_try is not None:
+        if number is None:
+            return
+        tried_again = self._search.ledger.record(number).second_try is not None
+        if tried_again or self._search.starts.is_to_begin_again(number):
             self._queue(number)
 
     def save(self, checkpoint_path: str) -> None:

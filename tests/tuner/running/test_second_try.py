@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from make_records import make_config, make_record, make_results, make_study
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from tuner.exporting.config_files import load_trial_config, write_config
 from tuner.records import TrialState
 from tuner.reporting.cost import failures_section
 from tuner.running.progress import JsonProgress, LineProgress
+from tuner.running.recorder import Recorder
 from tuner.running.second_try import SecondTry, plan
 from tuner.running.tally import Tally
 from tuner.search.scheduler import LedgerScheduler
@@ -144,7 +146,7 @@ def test_who_shared_a_gpu_is_tried_alone_after_all_other_trials_have_begun(opene
     assert [second["number"], third["number"], last["number"]] == [1, 2, 0]
     assert (first["alone"], last["alone"]) == (False, True)
     assert "accumulation" not in last["trial"]
-    assert last["again"] == "memory: tried again alone on a GPU from epoch 1"
+    assert (first["attempt"], last["attempt"]) == (0, 1)
 
 
 def test_the_searcher_hands_it_out_once_more_and_ends_when_it_has_ended(opened):
@@ -204,7 +206,7 @@ def test_a_death_that_nobody_explains_is_left_to_ray(opened):
     search, controller = opened(), Controller()
     number = search.ask().number
     later = f"{KILLED}\nFailure # 2 (occurred at …)\nThe actor died unexpectedly."
-    trial = SimpleNamespace(config={"number": number}, get_error=lambda: later)
+    trial = SimpleNamespace(config={"number": number}, get_error=lambda: later, status="RUNNING")
 
     LedgerScheduler(search).on_trial_error(controller, trial)
 
@@ -222,6 +224,39 @@ def test_the_scheduler_stops_the_ray_trial_that_ran_out_of_memory(opened):
 
     assert verdict == TrialScheduler.STOP
     assert search.ledger.record(number).state == TrialState.running
+
+
+def lost_at_its_start(search, searcher):
+    """As Ray does it: what it suggested dies while it is pending; then Ray tells everybody."""
+    config = searcher.suggest("one")
+    trial = SimpleNamespace(config=config, get_error=lambda: "node died", status=Trial.PENDING)
+    LedgerScheduler(search).on_trial_error(Controller(), trial)
+    searcher.on_trial_complete("one", error=True)
+    Recorder(search, []).on_trial_error(0, [], trial)
+    return config
+
+
+def test_a_trial_that_is_lost_at_its_start_is_begun_again(opened):
+    search = opened()
+    searcher = searcher_of(search)
+    first = lost_at_its_start(search, searcher)
+
+    second = searcher.suggest("two")
+
+    assert (first["number"], first["attempt"]) == (0, 0)
+    assert (second["number"], second["attempt"]) == (0, 1)
+    assert search.ledger.record(0).state == TrialState.running
+
+
+def test_a_trial_that_never_starts_is_lost_after_as_many_failures_as_any(opened):
+    search = opened(max_failures=2)
+    searcher = searcher_of(search)
+
+    numbers = [lost_at_its_start(search, searcher)["number"] for _ in range(3)]
+
+    assert numbers == [0, 0, 0]
+    assert search.ledger.record(0).state == TrialState.failed
+    assert searcher.suggest("next")["number"] == 1
 
 
 @pytest.mark.parametrize("kind", [LineProgress, JsonProgress])
