@@ -9,7 +9,7 @@ has set stay.
 import gc
 
 _PYTHONS_OWN = (700, 10, 10)
-_SELDOM = (100_000, 50, 100)
+_SELDOM = (100_000, 10, 10)
 """New objects before a look at the young ones; looks before one at the next generation, twice."""
 
 if gc.get_threshold() == _PYTHONS_OWN:
