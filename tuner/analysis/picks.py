@@ -1,20 +1,16 @@
 """Picking one trial of a study by wish: ``knee``, ``max-robust``, ``robust>=0.4``, ``trial:7``."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from tuner.analysis.results import Results
 from tuner.records import TrialRecord, TrialState
-
-if TYPE_CHECKING:
-    from tuner.analysis.results import Results
 
 NAMES = {"clean": "val/clean_accuracy", "robust": "val/robust_accuracy"}
 CONSTRAINT = re.compile(r"(?P<name>clean|robust)\s*(?P<sign>>=|>)\s*(?P<bound>\d*\.?\d+)")
 PICKS = "knee, max-clean, max-robust, robust>=0.4, clean>0.95, trial:7"
 
 
-def pick(results: "Results", which: str) -> TrialRecord:
+def pick(results: Results, which: str) -> TrialRecord:
     """One complete trial by wish.
 
     Args:
@@ -29,7 +25,7 @@ def pick(results: "Results", which: str) -> TrialRecord:
     if which == "knee":
         return results.knee
     if which in {f"max-{name}" for name in NAMES}:
-        return best(results, _objective(results, which.removeprefix("max-")))
+        return results.best(_objective(results, which.removeprefix("max-")))
     if match := CONSTRAINT.fullmatch(which.strip()):
         metric = _objective(results, match["name"])
         return _within(results, metric, match["sign"], float(match["bound"]))
@@ -38,21 +34,7 @@ def pick(results: "Results", which: str) -> TrialRecord:
     raise ValueError(f"unknown pick {which!r}; allowed are forms such as {PICKS}")
 
 
-def best(
-    results: "Results", metric: str, within: Sequence[TrialRecord] | None = None
-) -> TrialRecord:
-    """Best of the front, or of ``within``; ties: the other objectives, then number."""
-    column = results.metrics.index(metric)
-    members = results.front if within is None else within
-
-    def order(record: TrialRecord) -> tuple[float, ...]:
-        losses = results.losses([record])[0]
-        return (losses[column], *losses, record.number)
-
-    return min(members, key=order)
-
-
-def _objective(results: "Results", name: str) -> str:
+def _objective(results: Results, name: str) -> str:
     metric = NAMES[name]
     if metric not in results.metrics:
         raise ValueError(
@@ -62,22 +44,22 @@ def _objective(results: "Results", name: str) -> str:
     return metric
 
 
-def _within(results: "Results", metric: str, sign: str, bound: float) -> TrialRecord:
+def _within(results: Results, metric: str, sign: str, bound: float) -> TrialRecord:
     holds = {">=": float.__ge__, ">": float.__gt__}[sign]
     # the front suffices: whoever beats a trial that holds the constraint holds it too
     members = [record for record in results.front if holds(float(record.values[metric]), bound)]
     if not members:
-        closest = best(results, metric)
+        closest = results.best(metric)
         percent = "; write a share in [0, 1], not percent" if bound > 1 else ""
         raise ValueError(
             f"no complete trial has {metric} {sign} {bound:g}; the best is "
             f"{closest.values[metric]:.4f} (trial {closest.number}){percent}"
         )
     others = [other for other in results.metrics if other != metric]
-    return best(results, others[0] if others else metric, members)
+    return results.best(others[0] if others else metric, members)
 
 
-def _numbered(results: "Results", number: int) -> TrialRecord:
+def _numbered(results: Results, number: int) -> TrialRecord:
     states = {record.number: record.state for record in results.records}
     if states.get(number) != TrialState.complete:
         raise ValueError(

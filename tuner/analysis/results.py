@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from tuner.analysis.picks import best, pick
 from tuner.analysis.replicates import merge_replicates
 from tuner.quantities import is_accuracy
 from tuner.records import TrialRecord, TrialState
@@ -151,6 +150,16 @@ class Results:
         self.need_complete()
         return self.front[knee(self.losses(self.front))]
 
+    def best(self, metric: str, within: Sequence[TrialRecord] | None = None) -> TrialRecord:
+        """Best of the front, or of ``within``; ties: the other objectives, then number."""
+        column = self.metrics.index(metric)
+
+        def order(record: TrialRecord) -> tuple[float, ...]:
+            losses = self.losses([record])[0]
+            return (losses[column], *losses, record.number)
+
+        return min(self.front if within is None else within, key=order)
+
     def need_complete(self) -> None:
         """Refuse a study without a front.
 
@@ -170,7 +179,7 @@ class Results:
         """The study in numbers: hypervolume, counts of trials, the best value of each objective."""
         counts = {f"trials/{state}": float(len(self._in_state(state))) for state in TrialState}
         bests = {
-            f"best/{metric.split('/')[-1]}": best(self, metric).values[metric]
+            f"best/{metric.split('/')[-1]}": self.best(metric).values[metric]
             for metric in self.metrics
             if self.complete
         }
@@ -220,7 +229,3 @@ class Results:
             and all(self.gain(other, record, baseline) >= 0 for other in others)
         ]
         return max(no_worse, key=lambda record: self.gain(metric, record, baseline), default=None)
-
-    def pick(self, which: str) -> TrialRecord:
-        """One complete trial by wish: see ``picks.pick``."""
-        return pick(self, which)

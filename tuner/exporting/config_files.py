@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trainables.config import TrialConfig
+from tuner.analysis.picks import pick
 from tuner.analysis.results import Results
 from tuner.exporting.commented_yaml import commented
 from tuner.exporting.provenance import KEY, Provenance, as_comments, provenance_of
@@ -16,21 +17,21 @@ from tuner.study_file import load_trial
 Format = Literal["yaml", "json"]
 
 
-def export_config(results: Results, pick: str, path: Path) -> Path:
+def export_config(results: Results, which: str, path: Path) -> Path:
     """Write one trial's config as a file that ``tuner train`` takes unchanged.
 
     Args:
         results: the study.
-        pick: see ``Results.pick``.
+        which: see ``picks.pick``.
         path: the file, JSON if its name ends so and YAML otherwise; written whole or not at all.
 
     Returns:
         ``path``.
 
     Raises:
-        ValueError: if ``pick`` names no complete trial.
+        ValueError: if ``which`` names no complete trial.
     """
-    return write_config(results, results.pick(pick), path)
+    return write_config(results, pick(results, which), path)
 
 
 def write_configs(

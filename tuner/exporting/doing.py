@@ -27,7 +27,7 @@ def export_pick(
 
     Args:
         directory: the study's.
-        pick: see ``Results.pick``.
+        pick: see ``picks.pick``.
         output: a file, or a folder that is there; None: ``exported/`` in the study's.
         console: where to say what was written.
         form: None: as the file's name ends, else YAML.

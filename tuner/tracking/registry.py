@@ -87,7 +87,7 @@ def register(
         results: the study.
         directory: its directory.
         name: the registered model; made if it is not there.
-        picks: see ``Results.pick``.
+        picks: see ``picks.pick``.
         on: the numbers to pick on; None: verified ones, if there are any.
 
     Returns:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from make_records import make_record, make_results, make_search, make_study
 from optuna._hypervolume import compute_hypervolume
 
+from tuner.analysis.picks import pick
 from tuner.analysis.results import Results
 from tuner.quantities import attack_name, count
 from tuner.records import TrialState
@@ -174,7 +175,7 @@ FRONT = ((0.95, 0.30), (0.90, 0.45), (0.80, 0.50), (0.70, 0.20))
     ],
 )
 def test_pick_finds_the_trial(which, number):
-    assert make_results(*FRONT).pick(which).number == number
+    assert pick(make_results(*FRONT), which).number == number
 
 
 @pytest.mark.parametrize(
@@ -192,19 +193,19 @@ def test_pick_says_in_a_sentence_what_is_wrong(which, sentence):
     records = [*make_results(*FRONT).records, make_record(4, state=TrialState.failed)]
 
     with pytest.raises(ValueError, match=sentence):
-        Results(make_study(), records).pick(which)
+        pick(Results(make_study(), records), which)
 
 
 def test_pick_from_a_study_without_complete_trials_says_so():
     with pytest.raises(ValueError, match="'digits-small' has no complete trial"):
-        make_results().pick("knee")
+        pick(make_results(), "knee")
 
 
 def test_pick_by_an_objective_that_the_study_does_not_have_says_so():
     results = make_results((0.9,), objectives=[{"metric": "val/clean_accuracy"}])
 
     with pytest.raises(ValueError, match="'robust' means val/robust_accuracy, which study"):
-        results.pick("max-robust")
+        pick(results, "max-robust")
 
 
 @given(points, share)
@@ -212,7 +213,7 @@ def test_pick_under_a_constraint_is_the_best_of_all_trials_that_hold_it(values, 
     holding = [value for value in values if value[1] >= bound] or [(0.0, 0.0)]
     results = make_results(*values, (0.0, 1.0))
 
-    picked = results.pick(f"robust>={bound}").values["val/clean_accuracy"]
+    picked = pick(results, f"robust>={bound}").values["val/clean_accuracy"]
 
     assert picked == max(clean for clean, _ in holding)
 

@@ -8,6 +8,7 @@ from make_verification import make_member, make_verification, study_of
 from typer.testing import CliRunner
 from written_study import write_results
 
+from tuner.analysis.picks import pick
 from tuner.analysis.results import Results
 from tuner.cli import app
 from tuner.exporting.config_files import load_trial_config
@@ -134,7 +135,7 @@ def test_an_exported_config_is_written_again(export, results, tmp_path):
 
     assert code == 0
     assert load_trial_config(tmp_path / "a.yaml").model_dump(mode="json") == (
-        results.pick("max-robust").config
+        pick(results, "max-robust").config
     )
 
 

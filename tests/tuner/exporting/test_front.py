@@ -6,6 +6,7 @@ import yaml
 from make_records import make_config, make_record, make_results, make_search, make_study
 
 from trainables.config import TrialConfig
+from tuner.analysis.picks import pick
 from tuner.analysis.results import Results
 from tuner.exporting.front import export_config, load_trial_config, write_front
 from tuner.records import TrialState
@@ -18,8 +19,8 @@ def test_an_exported_config_is_the_trials_config(which, tmp_path):
 
     path = export_config(results, which, tmp_path / "best.yaml")
 
-    assert load_trial_config(path) == TrialConfig.model_validate(results.pick(which).config)
-    assert yaml.safe_load(path.read_text()) == results.pick(which).config
+    assert load_trial_config(path) == TrialConfig.model_validate(pick(results, which).config)
+    assert yaml.safe_load(path.read_text()) == pick(results, which).config
 
 
 def test_an_exported_config_says_where_it_comes_from_and_how_to_train_it(tmp_path):
