@@ -5,6 +5,7 @@ nothing to hide.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ INSTEAD = {
     "s3": "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }
 """What to do about a secret in a URL of a scheme; for others, a reference takes its place."""
+
+NOT_OF_URLS = re.compile(r"[\s'\"<>]")
+"""What ends a URL in a sentence; databases take it in a password all the same."""
 
 
 def refuse_secrets(content: object, where: str = "") -> None:
@@ -56,12 +60,12 @@ def _refuse(text: str, where: str) -> None:
 
 
 def without_own_secrets(url: str | None) -> str | None:
-    """A URL of the command line, as it is; for options of verbs.
+    """A URL that is opened, as it is: an option of a verb, or a setting that is nothing else.
 
     Raises:
         ValueError: if it holds a secret, which every user of the machine would see.
     """
-    refuse_secrets(url)
+    refuse_secrets(url and NOT_OF_URLS.sub(lambda odd: quote(odd[0]), url))
     return url
 
 

@@ -88,6 +88,26 @@ def test_no_verb_takes_a_secret_on_its_command_line(verb):
     assert "the URL holds a secret (https://me:***@host)" in result.output
 
 
+@pytest.mark.parametrize("word", ["pa ss", "it's", 'say"it"', "a<b>c", "a\nb"])
+@pytest.mark.parametrize("setting", ["storage", "tracking"])
+def test_a_password_of_characters_that_urls_have_not_is_seen_all_the_same(setting, word):
+    url = f"postgresql://me:{word}@host/db"
+
+    with pytest.raises(ValueError, match=r"holds a secret \(postgresql://me:\*\*\*@host") as raised:
+        StudyConfig.model_validate(
+            {**STUDY, setting: {"uri": url} if setting == "tracking" else url}
+        )
+
+    assert word not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////home/me/my runs/it's.db", "https://host/my runs"])
+def test_spaces_and_quotes_alone_are_no_secret(url):
+    study = StudyConfig.model_validate({**STUDY, "storage": url, "tracking": {"uri": url}})
+
+    assert (study.storage, study.tracking.uri) == (url, url)
+
+
 @pytest.mark.parametrize(
     "text",
     [
