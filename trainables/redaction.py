@@ -19,6 +19,9 @@ SECRET_VARIABLE = re.compile(
     r"|(ACCESS|API|AUTH|PRIVATE|ACCOUNT)_?KEY",
     re.IGNORECASE,
 )
+NAMED: set[str] = set()
+"""Variables that a URL of this process named in place of a secret, whatever they are called."""
+
 _PLACE = re.compile(r"_(PATH|FILE|DIR|MODE|TTL|TIMEOUT|EXPIRATION)$", re.IGNORECASE)
 _END = r"\s'\"<>"
 _WORD_OF_TEXT = re.compile(rf"[^{_END}]+")
@@ -47,8 +50,8 @@ def without_secrets(text: str) -> str:
     """The text with ``***`` for logins in URLs, passwords and keys, and secret variables' values.
 
     Secret are the variables of the environment whose name says so, such as ``PGPASSWORD`` and
-    ``AWS_SECRET_ACCESS_KEY``, if they have 8 characters or more; also where they are URL-quoted or
-    base64. What a reference ``${NAME}`` says stays.
+    ``AWS_SECRET_ACCESS_KEY``, and those that are ``NAMED``, if they have 8 characters or more; also
+    where they are URL-quoted or base64. The reference ``${NAME}`` itself stays.
     """
     text = without_url_secrets(text)
     for pattern in (_WORD, _HEADER):
@@ -89,7 +92,7 @@ def _hidden(secret: str) -> str:
 def _secret_values() -> Iterator[str]:
     """Values of secret variables, in every form in which they may have been written."""
     for name, value in os.environ.items():
-        known = SECRET_VARIABLE.search(name) and not _PLACE.search(name)
+        known = name in NAMED or (SECRET_VARIABLE.search(name) and not _PLACE.search(name))
         is_path = value.startswith("/") and os.path.lexists(value)  # of a file that holds it
         if known and len(value) >= SHORTEST and not is_path:
             encoded = base64.b64encode(value.encode()).decode()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from trainables.redaction import REFERENCE, without_url_secrets
+from trainables.redaction import NAMED, REFERENCE, without_url_secrets
 
 INSTEAD = {
     "http": "leave it out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
@@ -72,7 +72,8 @@ def without_own_secrets(url: str | None) -> str | None:
 def filled_in(url: str) -> str:
     """The URL with the values of the variables that it names, quoted as URLs want it.
 
-    Only for whoever opens it in the next line: never to be kept or shown.
+    Only for whoever opens it in the next line: never to be kept or shown; from now on, errors and
+    logs do not show the values, either.
 
     Raises:
         ValueError: if a variable is not set.
@@ -83,6 +84,7 @@ def filled_in(url: str) -> str:
             raise ValueError(
                 f"{url} names the variable {name}, which is not set; set it where the study runs"
             )
+        NAMED.add(name)
         return quote(os.environ[name], safe="")
 
     return REFERENCE.sub(lambda match: value(match["name"]), url)

@@ -155,6 +155,28 @@ def test_the_reference_and_not_the_secret_is_what_a_study_keeps(tmp_path, monkey
     assert SECRET not in study.model_dump_json()
 
 
+def test_what_a_reference_stands_for_is_hidden_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLANTED", SECRET)
+    url = f"sqlite:///file:{tmp_path}/x.db?mode=${{PLANTED}}&uri=true"
+    study = StudyConfig.model_validate({**STUDY, "storage": url})
+
+    with pytest.raises(ConnectionError, match=r"no such access mode: \*\*\*") as raised:
+        open_storage(study, tmp_path)
+
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["a: 'it's-word42'", "a: {b: word42 word42\nc: ["])
+def test_a_line_that_is_no_yaml_is_not_repeated(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=r"it is not YAML: .* in line \d, column \d+$") as raised:
+        load_study(path)
+
+    assert "word42" not in str(raised.value)
+
+
 @pytest.mark.slow
 def test_a_token_in_the_remote_of_a_checkout_stays_out_of_mlflows_tags(tmp_path):
     remote = "https://me:planted-token@example.org/x.git"
