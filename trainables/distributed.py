@@ -13,19 +13,53 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch.config import _set_torch_distributed_env_vars, _TorchBackend
 from ray.train.v2.api.exceptions import WorkerGroupError
 from ray.util.queue import Empty, Queue
 
 from trainables.checking import check_batch_shares, check_ranks, check_trial
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
+from trainables.meeting import Place, join, listen
 from trainables.models.checkpoints import read_checkpoint, save_atomically
 from trainables.own_ray import closed_to_others
 from trainables.ranks import Ranks
 from trainables.teachers import check_pair, load_teachers
 
-LONGEST_WAIT = 24 * 3600
-"""Seconds for which one worker waits for another: while rank 0 reads a checkpoint, say."""
+
+class _Meeting(_TorchBackend):
+    """Ray's own, whose workers listen at every address of their machines; ours do not."""
+
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        """Let them meet, before they work."""
+        worker_group.execute(_set_torch_distributed_env_vars)
+        place, count = worker_group.execute_single(0, _opened), len(worker_group)
+        arguments = (place, str(backend_config.backend))
+        ray.get(
+            [
+                worker_group.execute_single_async(rank, _joined, *arguments, rank, count)
+                for rank in range(count)
+            ]
+        )
+
+
+class _Met(TorchConfig):
+    @property
+    def backend_cls(self) -> type[_Meeting]:
+        return _Meeting
+
+
+def _opened() -> Place:
+    return listen(_own_address())
+
+
+def _joined(place: Place, backend: str, rank: int, count: int) -> None:
+    join(place, _own_address(), backend, rank=rank, count=count)
+
+
+def _own_address() -> str:
+    """Under which Ray knows this node; 127.0.0.1 in a Ray of our own."""
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
 
 class Told(NamedTuple):
@@ -199,7 +233,7 @@ def _prepared(task: dict[str, Any], workers: int) -> None:
 
 def _backend(gpus: float) -> TorchConfig:
     # NCCL refuses two workers on one GPU
-    return TorchConfig("nccl" if gpus >= 1 else "gloo", timeout_s=LONGEST_WAIT)
+    return _Met("nccl" if gpus >= 1 else "gloo")
 
 
 def _scaling(workers: int, gpus: float, threads: int) -> ScalingConfig:

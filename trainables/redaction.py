@@ -19,14 +19,21 @@ SECRET_VARIABLE = re.compile(
     r"|(ACCESS|API|AUTH|PRIVATE|ACCOUNT)_?KEY",
     re.IGNORECASE,
 )
+NAMED: set[str] = set()
+"""Variables that a URL of this process named in place of a secret, whatever they are called."""
+
 _PLACE = re.compile(r"_(PATH|FILE|DIR|MODE|TTL|TIMEOUT|EXPIRATION)$", re.IGNORECASE)
 _END = r"\s'\"<>"
+_WORD_OF_TEXT = re.compile(rf"[^{_END}]+")
 _LOGIN = re.compile(
-    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^:/@{_END}]*)(?::(?P<password>[^{_END}]*))?@"
+    r"(?P<port>(?i:https?)://[^:/@]*:\d*/)"  # of http://host:80/a@b, the path
+    r"|(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<user>[^:/@]*)(?::(?P<password>.*))?@"
 )
+"""Of a word that ends with ``@``, where it needs no more time than the word is long."""
+_PART = r"[\w.-]{0,60}"
 _SECRET_NAME = (
-    r"[\w.-]*(?:password|passwd|passphrase|secret)[\w.-]*"
-    r"|(?:[\w.-]*[_.-])?(?:pwd|token|signature|sig|credentials?"
+    rf"{_PART}(?:password|passwd|passphrase|secret){_PART}"
+    rf"|(?:{_PART}[_.-])?(?:pwd|token|signature|sig|credentials?"
     r"|(?:access|api|private|account)_?key(?:_id)?)"
 )
 _PARAMETER = re.compile(
@@ -43,8 +50,8 @@ def without_secrets(text: str) -> str:
     """The text with ``***`` for logins in URLs, passwords and keys, and secret variables' values.
 
     Secret are the variables of the environment whose name says so, such as ``PGPASSWORD`` and
-    ``AWS_SECRET_ACCESS_KEY``, if they have 8 characters or more; also where they are URL-quoted or
-    base64. What a reference ``${NAME}`` says stays.
+    ``AWS_SECRET_ACCESS_KEY``, and those that are ``NAMED``, if they have 8 characters or more; also
+    where they are URL-quoted or base64. The reference ``${NAME}`` itself stays.
     """
     text = without_url_secrets(text)
     for pattern in (_WORD, _HEADER):
@@ -56,16 +63,20 @@ def without_secrets(text: str) -> str:
 
 def without_url_secrets(text: str) -> str:
     """The text with ``***`` for the password of each URL, and for secrets in its query."""
-    return _PARAMETER.sub(_hidden_value, _LOGIN.sub(_hidden_login, text))
+    return _PARAMETER.sub(_hidden_value, _WORD_OF_TEXT.sub(_without_logins, text))
+
+
+def _without_logins(word: re.Match[str]) -> str:
+    end = word[0].rfind("@") + 1
+    return _LOGIN.sub(_hidden_login, word[0][:end]) + word[0][end:]
 
 
 def _hidden_login(match: re.Match[str]) -> str:
     scheme, user, password = match["scheme"], match["user"], match["password"]
-    web = scheme.lower() in {"http", "https"}
-    port, slash, _ = (password or "").partition("/")
-    if web and slash and (port.isdigit() or not port):  # of http://host:80/a@b, the path
+    if match["port"]:
         return match[0]
     if password is None:  # a token is often all there is of a login on the web
+        web = scheme.lower() in {"http", "https"}
         return f"{scheme}://{HIDDEN if web and user else user}@"
     return f"{scheme}://{user}:{_hidden(password)}@"
 
@@ -81,7 +92,7 @@ def _hidden(secret: str) -> str:
 def _secret_values() -> Iterator[str]:
     """Values of secret variables, in every form in which they may have been written."""
     for name, value in os.environ.items():
-        known = SECRET_VARIABLE.search(name) and not _PLACE.search(name)
+        known = name in NAMED or (SECRET_VARIABLE.search(name) and not _PLACE.search(name))
         is_path = value.startswith("/") and os.path.lexists(value)  # of a file that holds it
         if known and len(value) >= SHORTEST and not is_path:
             encoded = base64.b64encode(value.encode()).decode()

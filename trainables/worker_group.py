@@ -4,14 +4,11 @@ Not Ray Train within Ray Tune: its workers would stand in a placement of their o
 trial that started them may wait for ever, and would train on while Tune still judges an epoch.
 """
 
-import socket
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 import ray
 import torch
-import torch.distributed as dist
 from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.util import get_current_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -19,16 +16,18 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from trainables.allocator import hand_back_freed_memory
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
+from trainables.meeting import Place, join, listen
 from trainables.out_of_memory import is_out_of_memory
 from trainables.places import fetch_teachers
 from trainables.ranks import Ranks
 from trainables.teachers import load_teachers
 
-LONGEST_WAIT = timedelta(hours=24)
-"""For which one worker waits for another."""
-
 SECONDS_TO_TELL = 15.0
 """After the first error, until whoever has died is known to be dead: the others only miss it."""
+
+
+def _own_address() -> str:
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
 
 class Standing(NamedTuple):
@@ -45,18 +44,13 @@ class Worker:
     def __init__(self) -> None:
         self._run: Distillation | None = None
 
-    def meeting_place(self) -> str:
-        """Address and a free port of this worker's machine."""
-        with socket.socket() as probe:
-            probe.bind(("", 0))
-            address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-            return f"tcp://{address}:{probe.getsockname()[1]}"
+    def meeting_place(self, rank: int) -> Place | None:
+        """Where the first worker listens for the others; None of those."""
+        return listen(_own_address()) if rank == 0 else None
 
-    def join(self, rank: int, count: int, place: str, backend: str) -> None:
+    def join(self, rank: int, count: int, place: Place, backend: str) -> None:
         """Become one of ``count`` that exchange tensors."""
-        dist.init_process_group(
-            backend, init_method=place, rank=rank, world_size=count, timeout=LONGEST_WAIT
-        )
+        join(place, _own_address(), backend, rank=rank, count=count)
 
     def build(self, trial: dict[str, Any], teachers: str) -> Standing:
         """A run before its first epoch, after the one before has gone."""
@@ -120,7 +114,7 @@ class WorkerGroup:
             for rank, bundle in enumerate(bundles)
         ]
         self._standing = Standing(0, False, {})
-        place = self._all("meeting_place")
+        place = self._each("meeting_place", [(rank,) for rank in range(workers)])
         # NCCL refuses two workers on one GPU
         backend = "nccl" if bundles[0].get("GPU", 0) >= 1 else "gloo"
         self._each("join", [(rank, workers, place, backend) for rank in range(workers)])

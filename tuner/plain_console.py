@@ -1,4 +1,4 @@
-"""A console on which text is text: what a name or an error holds does not steer the terminal."""
+"""A console on which text is text: what a name or an error holds is shown, and does nothing."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,13 @@ def plain(text: str) -> str:
 
 
 class PlainConsole(Console):
-    """Rich's console; colours and movements of its own pass, those in the text do not."""
+    """Rich's console; colours and movements of its own pass, those in the text do not.
+
+    Nor does Rich's markup: ``[red]`` is five characters.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, highlight=False, **settings)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is to be written, piece by piece."""

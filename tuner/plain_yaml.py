@@ -31,10 +31,17 @@ def parse_yaml(text: str) -> Any:
     except RefusedError:
         raise
     except Exception as error:  # YAML's own readers of numbers and tags raise anything
-        reason = (
-            str(error) if isinstance(error, yaml.YAMLError) else f"a value does not fit: {error}"
-        )
-        raise ValueError(f"it is not YAML: {shortened(reason, 400)}") from error
+        raise ValueError(f"it is not YAML: {shortened(_reason(error), 400)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong and where; not the line itself, which may hold a password."""
+    if not isinstance(error, yaml.YAMLError):
+        return f"a value does not fit: {error}"
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    place = error.problem_mark
+    return f"{error.problem} in line {place.line + 1}, column {place.column + 1}"
 
 
 class RefusedError(ValueError):

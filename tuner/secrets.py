@@ -5,10 +5,11 @@ nothing to hide.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from trainables.redaction import REFERENCE, without_url_secrets
+from trainables.redaction import NAMED, REFERENCE, without_url_secrets
 
 INSTEAD = {
     "http": "leave it out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
@@ -16,6 +17,9 @@ INSTEAD = {
     "s3": "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }
 """What to do about a secret in a URL of a scheme; for others, a reference takes its place."""
+
+NOT_OF_URLS = re.compile(r"[\s'\"<>]")
+"""What ends a URL in a sentence; databases take it in a password all the same."""
 
 
 def refuse_secrets(content: object, where: str = "") -> None:
@@ -56,19 +60,20 @@ def _refuse(text: str, where: str) -> None:
 
 
 def without_own_secrets(url: str | None) -> str | None:
-    """A URL of the command line, as it is; for options of verbs.
+    """A URL that is opened, as it is: an option of a verb, or a setting that is nothing else.
 
     Raises:
         ValueError: if it holds a secret, which every user of the machine would see.
     """
-    refuse_secrets(url)
+    refuse_secrets(url and NOT_OF_URLS.sub(lambda odd: quote(odd[0]), url))
     return url
 
 
 def filled_in(url: str) -> str:
     """The URL with the values of the variables that it names, quoted as URLs want it.
 
-    Only for whoever opens it in the next line: never to be kept or shown.
+    Only for whoever opens it in the next line: never to be kept or shown; from now on, errors and
+    logs do not show the values, either.
 
     Raises:
         ValueError: if a variable is not set.
@@ -79,6 +84,7 @@ def filled_in(url: str) -> str:
             raise ValueError(
                 f"{url} names the variable {name}, which is not set; set it where the study runs"
             )
+        NAMED.add(name)
         return quote(os.environ[name], safe="")
 
     return REFERENCE.sub(lambda match: value(match["name"]), url)

@@ -14,7 +14,7 @@ from tuner.finite_values import finite
 from tuner.folder_names import folder_name
 from tuner.search.limits import LimitsConfig
 from tuner.search.scheduler_config import FifoConfig, HalvingConfig, SchedulerConfig, known_metric
-from tuner.secrets import refuse_secrets
+from tuner.secrets import refuse_secrets, without_own_secrets
 
 Range = Annotated[list[float | int | str | bool], Field(min_length=1)]
 
@@ -108,6 +108,8 @@ class TrackingConfig(Frozen):
     )
     experiment: str | None = Field(None, description="MLflow experiment; default: the study's name")
 
+    _check_uri = field_validator("uri")(without_own_secrets)
+
 
 DEFAULT_OBJECTIVES = (
     ObjectiveConfig(metric="val/clean_accuracy"),
@@ -168,6 +170,7 @@ class StudyConfig(Frozen):
     )
 
     _check_name = field_validator("name")(folder_name)
+    _check_storage = field_validator("storage")(without_own_secrets)
     _check_values = field_validator("ranges", "fixed", "first_trials", "baselines")(finite)
 
     @model_validator(mode="before")

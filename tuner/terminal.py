@@ -10,10 +10,10 @@ from typer.core import TyperGroup
 from trainables.redaction import without_secrets
 from tuner.plain_console import PlainConsole
 
-console = PlainConsole(highlight=False)
+console = PlainConsole()
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = 100  # a file or a pipe has no width of its own
-errors = PlainConsole(stderr=True, highlight=False)
+errors = PlainConsole(stderr=True)
 
 
 class SentenceGroup(TyperGroup):

@@ -1,5 +1,7 @@
 """One run over two workers of the real Ray Train, one of which is killed."""
 
+import ipaddress
+
 import psutil
 import pytest
 import torch
@@ -39,6 +41,15 @@ def workers():
     return [process for process in descendants if "TrainWorker" in " ".join(process.cmdline())]
 
 
+def addresses(processes):
+    """At which they listen for others."""
+    found = {
+        ipaddress.ip_address(c.laddr.ip) for process in processes
+        for c in process.net_connections("inet") if c.status == "LISTEN"
+    }  # fmt: skip
+    return {getattr(address, "ipv4_mapped", None) or address for address in found}
+
+
 def stopped_after_one_epoch(config, checkpoint, teachers):
     """What the first epoch reported; its checkpoint is written when the second is asked for."""
     run = train(config, checkpoint, teachers)
@@ -58,9 +69,12 @@ def test_a_run_of_one_process_goes_on_with_two_workers_though_one_is_killed(conf
         reports.append(report)
         if len(reports) == 1:
             victims = workers()
+            listened = addresses(victims)
             victims[-1].kill()
 
     assert len(victims) == 2
+    assert listened
+    assert [address for address in listened if not address.is_loopback] == []
     assert begun == alone[0]
     assert [epoch for epoch, _ in reports] == [2, 3, 4]
     for (_, metrics), (_, expected) in zip(reports, alone[1:], strict=True):

@@ -46,6 +46,15 @@ def test_a_cell_of_a_table_is_text():
     assert "\u202e" not in text
 
 
+@pytest.mark.parametrize("name", ["runs/[red]", "[/bold]", "[link=https://evil.example]x"])
+def test_brackets_are_text_and_no_markup(name):
+    table = Table(name, title=name)
+    table.add_row(name)
+
+    assert name in shown(name)
+    assert shown(table).count(name) == 3
+
+
 def test_an_error_of_the_command_line_is_text():
     result = CliRunner().invoke(app, ["front", f"runs/{HOSTILE}"])
 

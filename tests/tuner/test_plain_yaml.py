@@ -2,7 +2,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.plain_yaml import parse_yaml
@@ -25,11 +25,13 @@ LAUGHS = "a0: &a0 [x]\n" + "\n".join(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_yaml_writes_is_read_back(value):
     assert parse_yaml(yaml.safe_dump(value, allow_unicode=True)) == value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.text("[]{}:,&*!<-\n '\"a1", max_size=80))
 def test_any_text_is_a_value_or_one_sentence(text):
     sentence = ""

@@ -88,6 +88,26 @@ def test_no_verb_takes_a_secret_on_its_command_line(verb):
     assert "the URL holds a secret (https://me:***@host)" in result.output
 
 
+@pytest.mark.parametrize("word", ["pa ss", "it's", 'say"it"', "a<b>c", "a\nb"])
+@pytest.mark.parametrize("setting", ["storage", "tracking"])
+def test_a_password_of_characters_that_urls_have_not_is_seen_all_the_same(setting, word):
+    url = f"postgresql://me:{word}@host/db"
+
+    with pytest.raises(ValueError, match=r"holds a secret \(postgresql://me:\*\*\*@host") as raised:
+        StudyConfig.model_validate(
+            {**STUDY, setting: {"uri": url} if setting == "tracking" else url}
+        )
+
+    assert word not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////home/me/my runs/it's.db", "https://host/my runs"])
+def test_spaces_and_quotes_alone_are_no_secret(url):
+    study = StudyConfig.model_validate({**STUDY, "storage": url, "tracking": {"uri": url}})
+
+    assert (study.storage, study.tracking.uri) == (url, url)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -133,6 +153,28 @@ def test_the_reference_and_not_the_secret_is_what_a_study_keeps(tmp_path, monkey
 
     assert study.storage == "sqlite:///x.db?password=${PLANTED}"
     assert SECRET not in study.model_dump_json()
+
+
+def test_what_a_reference_stands_for_is_hidden_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLANTED", SECRET)
+    url = f"sqlite:///file:{tmp_path}/x.db?mode=${{PLANTED}}&uri=true"
+    study = StudyConfig.model_validate({**STUDY, "storage": url})
+
+    with pytest.raises(ConnectionError, match=r"no such access mode: \*\*\*") as raised:
+        open_storage(study, tmp_path)
+
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["a: 'it's-word42'", "a: {b: word42 word42\nc: ["])
+def test_a_line_that_is_no_yaml_is_not_repeated(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=r"it is not YAML: .* in line \d, column \d+$") as raised:
+        load_study(path)
+
+    assert "word42" not in str(raised.value)
 
 
 @pytest.mark.slow

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from tuner.explain import explain
 from tuner.study import StudyConfig
-from tuner.study_file import find_study, load_study
+from tuner.study_file import find_study, load_study, read_settings
 
 
 def load_config(
@@ -39,7 +38,7 @@ def _content(source: str | Path | Mapping[str, Any] | StudyConfig) -> tuple[Mapp
         return source, "study"
     path = find_study(str(source))
     load_study(path)  # says what is wrong in the file itself
-    return yaml.safe_load(path.read_text()), str(source)
+    return read_settings(path), str(source)
 
 
 def merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

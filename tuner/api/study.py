@@ -110,13 +110,7 @@ class Study:
         if trials is not None:
             self.config = load_config(self.config, {"trials": trials})
         # plain lines: a live table is for terminals
-        console = PlainConsole(
-            force_terminal=False,
-            force_jupyter=False,
-            highlight=False,
-            width=WIDTH,
-            quiet=quiet,
-        )
+        console = PlainConsole(force_terminal=False, force_jupyter=False, width=WIDTH, quiet=quiet)
         Session(self.config, self._place, console, address).run()
         return self
 

@@ -7,7 +7,6 @@ are YAML themselves, so that whoever trains the config can hand them on.
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError
 
 from trainables.frozen import Frozen, fingerprint
@@ -15,6 +14,7 @@ from tuner.analysis.replicates import groups
 from tuner.analysis.results import Results
 from tuner.exporting.commented_yaml import as_yaml
 from tuner.exporting.made_with import commit, versions
+from tuner.plain_yaml import parse_yaml
 from tuner.quantities import attack_name, measured, num_images
 from tuner.records import TrialRecord
 
@@ -106,8 +106,8 @@ def from_comments(text: str) -> Provenance | None:
             break
         block.append(line)
     try:
-        return _validated(yaml.safe_load("\n".join(block))[KEY])
-    except yaml.YAMLError:
+        return _validated(parse_yaml("\n".join(block))[KEY])
+    except ValueError:
         return None  # somebody wrote into the comments: they no longer say what we did
 
 
@@ -115,7 +115,7 @@ def read_provenance(path: Path) -> Provenance | None:
     """What a config's file says of its origin, as comments (YAML) or under a key (JSON)."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
-        return _validated(yaml.safe_load(text).get(KEY))
+        return _validated(parse_yaml(text).get(KEY))
     return from_comments(text)
 
 

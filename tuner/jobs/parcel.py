@@ -93,7 +93,8 @@ def own_module(study: StudyConfig) -> Path | None:
 
 def _copy(module: Path, folder: Path) -> None:
     if module.is_dir():
-        ignored = shutil.ignore_patterns("__pycache__")
+        # what is hidden is no module: .git, or an .env with passwords in it
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(module, folder / module.name, ignore=ignored)
     else:
         shutil.copy(module, folder)

@@ -20,6 +20,7 @@ from tuner.analysis.results import Results
 from tuner.api.frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
+from tuner.study_file import load_study
 from tuner.verification.files import write_files
 
 KINDS = ["front", "curves", "parallel_coordinates", "importances", "hypervolume"]
@@ -66,6 +67,16 @@ def test_a_dictionary_a_file_and_a_config_give_the_same_study(tmp_path):
     loaded = [Study.load(source) for source in (STUDY, file, str(file), expected)]
 
     assert [study.config for study in loaded] == [expected] * 4
+
+
+def test_a_file_says_the_same_as_on_the_command_line(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text(f"{yaml.safe_dump(STUDY)}description: 2026-01-01\n")
+
+    study = Study.load(file, trials=3)
+
+    assert study.config == load_study(file).model_copy(update={"trials": 3})
+    assert study.config.description == "2026-01-01"
 
 
 @pytest.mark.parametrize(

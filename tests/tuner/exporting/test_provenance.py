@@ -52,7 +52,16 @@ def test_any_name_survives_the_comments(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "epochs: 3\n", "# provenance:\n", "# provenance:\n#   study: [\n", "# a\n# b\n"]
+    "text",
+    [
+        "",
+        "epochs: 3\n",
+        "# provenance:\n",
+        "# provenance:\n#   study: [\n",
+        "# provenance:\n#   ended: 2026-99-99\n",
+        f"# provenance:\n#   study: {'[' * 5000}\n",
+        "# a\n# b\n",
+    ],
 )
 def test_comments_that_say_something_else_are_nobodys_provenance(text):
     assert from_comments(text) is None

@@ -314,6 +314,22 @@ def test_a_search_space_of_ones_own_travels_along(tmp_path, monkeypatch):
     assert own_module(StudyConfig.model_validate(SMALL)) is None
 
 
+def test_of_a_package_of_ones_own_nothing_hidden_travels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("__init__.py", ".env", ".git/config", "inner/.secret", "inner/data.json"):
+        file = Path("package_of_mine", name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    Path("package_of_mine/spaces.py").write_text("def space(trial):\n    return {}\n")
+    space = "package_of_mine.spaces:space"
+    study = StudyConfig.model_validate({**SMALL, "search_space": space})
+
+    with packed(study) as folder:
+        names = {path.name for path in (folder / "package_of_mine").rglob("*") if path.is_file()}
+
+    assert names == {"__init__.py", "spaces.py", "data.json"}
+
+
 def test_a_driver_works_in_a_copy_of_what_travelled(tmp_path):
     parcel, desk = tmp_path / "parcel", tmp_path / "my runs" / ".jobs" / "small-1"
     parcel.mkdir()

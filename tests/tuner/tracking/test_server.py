@@ -65,6 +65,45 @@ def test_the_server_answers_and_is_gone_afterwards(tmp_path):
 
 
 @pytest.mark.end_to_end
+def test_a_database_that_did_not_fit_on_the_disk_is_made_whole_once_there_is_room(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    open_it = f"from tuner.tracking.client import connect; connect({uri!r})"
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+
+    refused = subprocess.run(
+        [sys.executable, "-c", limited + open_it], capture_output=True, text=True, check=False
+    )
+    left = sorted(path.name for path in tmp_path.iterdir())
+    again = subprocess.run([sys.executable, "-c", open_it], capture_output=True, text=True)
+
+    assert "ConnectionError: MLflow does not answer at sqlite" in refused.stderr
+    assert left == [".mlflow.db.lock"]
+    assert again.returncode == 0, again.stderr
+    assert [found.name for found in MlflowClient(uri).search_experiments()] == ["Default"]
+
+
+@pytest.mark.end_to_end
+def test_a_database_whose_maker_was_killed_is_made_whole_by_the_next(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    open_it = f"from tuner.tracking.client import connect; connect({uri!r})"
+    dies = (
+        "import os, signal, sqlalchemy.event as event; from sqlalchemy.engine import Engine\n"
+        "seen = []\n"
+        "@event.listens_for(Engine, 'after_cursor_execute')\n"
+        "def die(*call):\n"
+        "    seen.append('ALTER TABLE' in call[2])\n"
+        "    if any(seen): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    killed = subprocess.run([sys.executable, "-c", dies + open_it], check=False)
+    again = subprocess.run([sys.executable, "-c", open_it], capture_output=True, text=True)
+
+    assert killed.returncode == -9
+    assert again.returncode == 0, again.stderr
+    assert [found.name for found in MlflowClient(uri).search_experiments()] == ["Default"]
+
+
+@pytest.mark.end_to_end
 def test_a_fresh_database_survives_processes_that_open_it_at_once(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     open_it = f"from tuner.tracking.client import connect; connect({uri!r})"
