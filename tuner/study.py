@@ -77,6 +77,11 @@ class SamplerConfig(Frozen):
     )
 
 
+def counted(number: float, thing: str) -> str:
+    """``1 core``, ``0.5 GPUs``."""
+    return f"{number:g} {thing}{'' if number == 1 else 's'}"
+
+
 class ResourcesConfig(Frozen):
     """What one trial gets, and how many run at once."""
 
@@ -97,6 +102,16 @@ class ResourcesConfig(Frozen):
     def share(self) -> float:
         """GPUs that a trial holds; in a study without GPUs, CPU places."""
         return (self.gpus or 1.0) * self.workers
+
+    def places(self, cpus: float, gpus: float) -> int:
+        """Processes of trials that fit on a node with so many cores and GPUs."""
+        by_cpus = int(cpus / self.cpus)
+        return min(by_cpus, int(gpus / self.gpus)) if self.gpus else by_cpus
+
+    def __str__(self) -> str:
+        """What a trial asks for: ``4 x 1 core and 0.5 GPUs``."""
+        asked = f"{counted(self.cpus, 'core')} and {counted(self.gpus, 'GPU')}"
+        return f"{self.workers} x {asked}" if self.workers > 1 else asked
 
 
 class TrackingConfig(Frozen):
