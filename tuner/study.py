@@ -98,6 +98,16 @@ class ResourcesConfig(Frozen):
         0.5, ge=0, description="free disk, in 10^9 bytes, below which a study does not start"
     )
 
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, gpus: float) -> float:
+        if gpus > 1 and gpus % 1:
+            raise ValueError(
+                f"gpus above 1 must be a whole number, as Ray lends parts of one GPU alone, got "
+                f"{gpus:g}"
+            )
+        return gpus
+
     @property
     def share(self) -> float:
         """GPUs that a trial holds; in a study without GPUs, CPU places."""

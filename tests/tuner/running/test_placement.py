@@ -25,6 +25,12 @@ def test_a_trial_gets_a_place_per_process_and_alone_a_whole_gpu(resources, confi
     assert factory.head_bundle_is_empty == (not bundles[0])
 
 
+def test_a_part_of_a_second_gpu_is_refused_before_ray_does():
+    with pytest.raises(ValueError, match=r"gpus above 1 must be a whole number.*, got 1\.5"):
+        ResourcesConfig(gpus=1.5)
+    assert ResourcesConfig(gpus=2.0).gpus == 2
+
+
 def test_more_gpus_for_the_workers_than_there_are_is_refused():
     resources = ResourcesConfig(gpus=1, workers=4)
 
