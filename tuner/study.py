@@ -77,6 +77,11 @@ class SamplerConfig(Frozen):
     )
 
 
+def counted(number: float, thing: str) -> str:
+    """``1 core``, ``0.5 GPUs``."""
+    return f"{number:g} {thing}{'' if number == 1 else 's'}"
+
+
 class ResourcesConfig(Frozen):
     """What one trial gets, and how many run at once."""
 
@@ -93,10 +98,30 @@ class ResourcesConfig(Frozen):
         0.5, ge=0, description="free disk, in 10^9 bytes, below which a study does not start"
     )
 
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, gpus: float) -> float:
+        if gpus > 1 and gpus % 1:
+            raise ValueError(
+                f"gpus above 1 must be a whole number, as Ray lends parts of one GPU alone, got "
+                f"{gpus:g}"
+            )
+        return gpus
+
     @property
     def share(self) -> float:
         """GPUs that a trial holds; in a study without GPUs, CPU places."""
         return (self.gpus or 1.0) * self.workers
+
+    def places(self, cpus: float, gpus: float) -> int:
+        """Processes of trials that fit on a node with so many cores and GPUs."""
+        by_cpus = int(cpus / self.cpus)
+        return min(by_cpus, int(gpus / self.gpus)) if self.gpus else by_cpus
+
+    def __str__(self) -> str:
+        """What a trial asks for: ``4 x 1 core and 0.5 GPUs``."""
+        asked = f"{counted(self.cpus, 'core')} and {counted(self.gpus, 'GPU')}"
+        return f"{self.workers} x {asked}" if self.workers > 1 else asked
 
 
 class TrackingConfig(Frozen):

@@ -116,12 +116,17 @@ class Course:
         self._wait(lambda: self._team.ended() >= ended, f"end {ended} trials")
 
     def _wait(self, ready: Callable[[], bool], what: str, *, alive: bool = True) -> None:
-        deadline = time.monotonic() + PATIENCE
+        ended, deadline = -1, 0.0
         while not ready():
+            if (now := self._team.ended()) > ended:
+                ended, deadline = now, time.monotonic() + PATIENCE
             if alive and not self._team.study.alive:
                 raise ConnectionError(f"the driver ended before it could {what}: {self._last()}")
             if time.monotonic() > deadline:
-                raise ConnectionError(f"the study did not {what} in {PATIENCE:g} s: {self._last()}")
+                raise ConnectionError(
+                    f"the study did not {what}, and for {PATIENCE:g} s no trial ended: "
+                    f"{self._last()}"
+                )
             time.sleep(0.5)
 
     def _said(self) -> str:

@@ -63,7 +63,7 @@ def test_a_host_is_reached_until_its_cable_is_pulled(tmp_path):
         network.cut("west")
         cut = answers()
         network.mend("west")
-        mended = answers()
+        wait_until(answers, "it is reached again", patience=30)  # a busy machine: not at once
 
-    assert (cut, mended) == (False, True)
+    assert not cut
     assert network.addresses == {}

@@ -1,5 +1,6 @@
 """What the demonstration and the tests of services rely on."""
 
+import itertools
 import shutil
 import signal
 import subprocess
@@ -7,11 +8,13 @@ import sys
 import time
 from base64 import b64encode
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from benchmarks.cluster.course import Event, add_costs
+from benchmarks.cluster import course
+from benchmarks.cluster.course import Course, Event, add_costs
 from benchmarks.services.leaks import leaks
 from benchmarks.services.service import Service, clean_environment, free_port
 from tuner.records import TrialRecord, TrialState
@@ -102,6 +105,40 @@ def is_running(pid):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+class Slow:
+    """A team whose study ends a trial with every look at it, or none after some."""
+
+    def __init__(self, folder, most):
+        self.study = SimpleNamespace(alive=True, log=folder / "log")
+        self.study.log.write_text("starting")
+        self.seen, self.most = 0, most
+
+    def ended(self):
+        self.seen = min(self.seen + 1, self.most)
+        return self.seen
+
+
+@pytest.mark.parametrize(("most", "stuck"), [(10, False), (4, True)])
+def test_a_study_is_stuck_when_no_trial_ends_not_when_all_take_long(
+    tmp_path, monkeypatch, most, stuck
+):
+    clock = itertools.count()
+    monkeypatch.setattr(
+        course, "time", SimpleNamespace(monotonic=lambda: 3 * next(clock), sleep=id)
+    )
+    monkeypatch.setattr(course, "PATIENCE", 5.0)
+    slow = Slow(tmp_path, most)
+
+    def wait():
+        Course(slow, print, began=0.0)._wait(lambda: slow.seen == 10, "end")
+
+    if stuck:
+        with pytest.raises(ConnectionError, match="did not end, and for 5 s no trial ended: start"):
+            wait()
+    else:
+        wait()
 
 
 def test_a_blow_costs_the_epochs_that_are_begun_again_until_the_next():

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+KUBERNETES_SCHEMA = Path(__file__).with_name("kubernetes_schema.json")
+"""Of Kubernetes 1.34, Apache-2.0, what pods and claims are made of, as kubernetes-validate 1.37.0
+carries it without unknown fields; and the fields of KubeRay's types that a cluster may need."""
 SCHEMA = Path(__file__).with_name("compose_spec.json")
 """Of the Compose specification, Apache-2.0, as docker-compose 1.29.2 of Debian 12 carries it."""
 
@@ -60,11 +64,18 @@ def test_ray_up_accepts_its_file():
     assert config["head_node_type"] in config["available_node_types"]
 
 
-@pytest.mark.parametrize("kind", ["RayCluster", "RayJob"])
-def test_kuberay_files_say_what_they_are(kind):
-    content = read(KUBERNETES / f"{kind.lower()}.yaml")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("raycluster", "ray.io.v1.RayCluster"),
+        ("rayjob", "ray.io.v1.RayJob"),
+        ("studies", "io.k8s.api.core.v1.PersistentVolumeClaim"),
+    ],
+)
+def test_kubernetes_files_hold_to_their_types(name, kind):
+    schema = {**json.loads(KUBERNETES_SCHEMA.read_text()), "$ref": f"#/$defs/{kind}"}
 
-    assert (content["apiVersion"], content["kind"]) == ("ray.io/v1", kind)
+    jsonschema.validate(read(KUBERNETES / f"{name}.yaml"), schema)
 
 
 def test_the_job_brings_the_very_cluster_of_the_other_file():
@@ -133,6 +144,18 @@ def test_the_image_is_built_from_pinned_packages_and_copies_what_exists():
     assert "USER 1000" in lines
 
 
+def test_the_user_of_the_image_may_write_to_its_volumes():
+    compose, made = read(DEPLOY / "compose.yaml"), (DEPLOY / "Dockerfile").read_text()
+    ours = [service for service in compose["services"].values() if "build" in service]
+    mounts = [volume.split(":") for service in ours for volume in service.get("volumes", [])]
+
+    folders = [folder for name, folder in mounts if name in compose["volumes"]]
+
+    assert folders
+    for folder in folders:  # a named volume takes over the folder's owner
+        assert f"install --directory --owner ray {folder}\n" in made
+
+
 def test_published_ports_are_those_of_this_machine_alone():
     services = read(DEPLOY / "compose.yaml")["services"].values()
 
@@ -158,16 +181,22 @@ def test_secrets_come_from_the_environment(path):
     assert not re.search(r"://[^/\s:]+:[^/\s@]+@", path.read_text())  # user:password@host
 
 
+STAND_INS = {
+    "srun": 'printf "%s|" srun "$@"; umask; until [[ -z ${TIME_RUNS_OUT-} || -e requeued ]]; do'
+    " sleep 0.05; done",
+    "ray": 'printf "%s|" ray "$@"; mkdir -p ~/.ray && echo token > ~/.ray/auth_token',
+    "scontrol": '[[ $1 == show ]] && printf "node1\\nnode2\\n" || echo "$@" > requeued',
+}
+"""Of Slurm's and Ray's commands: they write down their words; ``srun`` may last until a requeue."""
+
+
 @pytest.fixture
 def slurm(tmp_path):
-    """``slurm(*arguments)``: run the script where Slurm's commands only write down their words."""
-    for command in ("srun", "ray"):
+    """``slurm(*arguments)``: start the script among stand-ins, at home in ``tmp_path``."""
+    for command, line in STAND_INS.items():
         shim = tmp_path / command
-        shim.write_text(f'#!/bin/bash\nprintf "%s|" {command} "$@"\n')
+        shim.write_text(f"#!/bin/bash\n{line}\n")
         shim.chmod(0o755)
-    hostnames = tmp_path / "scontrol"
-    hostnames.write_text("#!/bin/bash\nprintf 'node1\\nnode2\\n'\n")
-    hostnames.chmod(0o755)
     environment = {
         "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -178,37 +207,68 @@ def slurm(tmp_path):
         "SLURM_GPUS_ON_NODE": "1",
     }
 
-    def run(*arguments):
-        return subprocess.run(
+    def start(*arguments, **variables):
+        return subprocess.Popen(
             ["bash", DEPLOY / "study.sbatch", *arguments],
-            env=environment,
-            capture_output=True,
+            cwd=tmp_path,
+            env={**environment, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
 
-    return run
+    return start
 
 
 def test_slurm_starts_one_ray_over_its_nodes_and_the_study_on_it(slurm):
-    result = slurm("my study.yaml", "/shared/runs/my study")
+    started = slurm("my study.yaml", "/shared/runs/my study")
+    said, wrong = started.communicate()
 
-    assert result.returncode == 0, result.stderr
-    words = result.stdout.split("|")
+    assert started.returncode == 0, wrong
+    words = said.split("|")
     before, after = words[: words.index("--")], words[words.index("--") + 1 : -1]
-    assert before[before.index("--address") + 1] == "node1:10001"
+    assert before[before.index("--cpus-per-task") + 1] == "8"  # srun does not inherit it
+    assert before[before.index("--address") + 1] == "node1:20001"
     assert before[before.index("--min-nodes") + 1] == "2"
     assert after == [
         *["tuner", "run", "my study.yaml", "--directory", "/shared/runs/my study"],
-        *["--address", "node1:10001"],
+        *["--address", "node1:20001"],
     ]
 
 
-def test_slurm_without_a_study_says_how_it_is_used(slurm):
-    result = slurm()
+@pytest.mark.parametrize("job", ["1", "9999", "14999", "4294967294"])
+def test_slurms_port_is_none_that_ray_gives_its_workers_or_linux_its_clients(slurm, job):
+    said, _ = slurm("study.yaml", "/shared/runs/name", SLURM_JOB_ID=job).communicate()
 
-    assert result.returncode == 1
-    assert "usage: sbatch study.sbatch STUDY.yaml DIRECTORY" in result.stderr
+    words = said.split("|")
+    assert 19_999 < int(words[words.index("--address") + 1].partition(":")[2]) < 32_768
+
+
+def test_slurms_token_is_its_owners_alone_and_the_study_is_not(slurm, tmp_path):
+    mask = os.umask(0o022)
+    said, _ = slurm("study.yaml", "/shared/runs/name").communicate()
+    os.umask(mask)
+
+    assert (tmp_path / ".ray" / "auth_token").stat().st_mode & 0o077 == 0
+    assert said.splitlines()[-1].endswith("0022")
+
+
+def test_slurm_queues_the_job_again_before_its_time_is_over(slurm, tmp_path):
+    started = slurm("study.yaml", "/shared/runs/name", TIME_RUNS_OUT="1")
+    started.stdout.readline()  # the study runs
+
+    started.send_signal(signal.SIGUSR1)
+    started.communicate(timeout=60)
+
+    assert (tmp_path / "requeued").read_text() == "requeue 50001\n"
+
+
+def test_slurm_without_a_study_says_how_it_is_used(slurm):
+    started = slurm()
+    _, wrong = started.communicate()
+
+    assert started.returncode == 1
+    assert "usage: sbatch study.sbatch STUDY.yaml DIRECTORY" in wrong
 
 
 def test_shellcheck_finds_nothing():

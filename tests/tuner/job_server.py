@@ -15,10 +15,13 @@ class JobServer:
         jobs: what was submitted, by id, with its ``status``.
         packages: files that were uploaded, by name, as ``{path: bytes}``.
         logs: text per job.
+        begun: status of a job that was just submitted.
+        first: what it has said by then.
     """
 
     def __init__(self):
         self.jobs, self.packages, self.logs = {}, {}, {}
+        self.begun, self.first = "RUNNING", "starting\n"
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -76,7 +79,8 @@ class JobServer:
             return
         asked = json.loads(body)
         job = asked["submission_id"]
-        self.jobs[job] = {**asked, "type": "SUBMISSION", "status": "RUNNING"}
+        self.jobs[job] = {**asked, "type": "SUBMISSION", "status": self.begun}
+        self.logs[job] = self.first
         handler.answer({"job_id": job, "submission_id": job})
 
     def upload(self, name, body):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tuner.jobs.jobs import Job, job_of, note_of
+from tuner.jobs.notes import Job, job_of, note_of
 from tuner.json_files import read_json
 from tuner.storage.directory import StudyDirectory
 

@@ -18,6 +18,7 @@ from trainables.own_ray import closed_to_others
 from tuner.doctor import probe as doctor_probe
 from tuner.doctor.checks import SHARED_MEMORY
 from tuner.doctor.facts import Facts, Finding, Need
+from tuner.study import counted
 
 CONNECT_PATIENCE = 60.0
 """Seconds for a cluster to take us."""
@@ -168,23 +169,15 @@ def places(machines: Sequence[Facts], need: Need) -> Finding:
     fit = sum(machine.places(resources) for machine in machines) // resources.workers
     cpus = sum(machine.ray_cpus or 0 for machine in machines)
     gpus = sum(machine.ray_gpus or 0 for machine in machines)
-    asked = f"{counted(resources.cpus, 'core')} and {counted(resources.gpus, 'GPU')}"
-    if resources.workers > 1:
-        asked = f"{resources.workers} x {asked}"
     there = (
         f"{counted(cpus, 'core')} and {counted(gpus, 'GPU')} on {counted(len(machines), 'node')}"
     )
     if not fit:
         return Finding(
             "resources",
-            f"{there}, but none has the {asked} of a trial",
+            f"{there}, but none has the {resources} of a trial",
             "lower resources.cpus, resources.gpus or resources.workers, or add such a node",
         )
     at_once = min(fit, resources.max_concurrent)
     limit = " (resources.max_concurrent)" if at_once < fit else ""
-    return Finding("resources", f"{there}; trials of {asked} at once: {at_once}{limit}")
-
-
-def counted(number: float, thing: str) -> str:
-    """``1 core``, ``0.5 GPUs``."""
-    return f"{number:g} {thing}{'' if number == 1 else 's'}"
+    return Finding("resources", f"{there}; trials of {resources} at once: {at_once}{limit}")

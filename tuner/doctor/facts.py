@@ -78,8 +78,7 @@ class Facts:
         """Processes of trials that fit on this node by cores and GPUs; one each, or more."""
         if self.ray_cpus is None or self.ray_gpus is None:
             return resources.max_concurrent * resources.workers
-        by_cpus = int(self.ray_cpus / resources.cpus)
-        return min(by_cpus, int(self.ray_gpus / resources.gpus)) if resources.gpus else by_cpus
+        return resources.places(self.ray_cpus, self.ray_gpus)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,13 @@
-"""Studies as jobs of a Ray cluster, so that the driver runs there and this machine may leave.
+"""Studies as jobs of a Ray cluster, so that the driver runs there and this machine may leave."""
 
-Which job a study was handed over as is noted beside its directory, in ``.jobs/<study>.json``.
-"""
-
-import json
 import logging
 import time
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from trainables.object_store import UrlFolder
-from trainables.urls import below, parent
 from tuner.jobs.driver import driver_of
+from tuner.jobs.notes import Job, note_of, remember
 from tuner.jobs.parcel import entrypoint, packed
-from tuner.json_files import read_json
-from tuner.storage.atomic import write_atomically
 from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
 
@@ -26,48 +18,15 @@ ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 STOP_PATIENCE = 120
 """Seconds that Ray leaves a driver between SIGINT and SIGKILL."""
 START_PATIENCE = 60.0
+OF_RAY = ("Running entrypoint for job", " job_manager.py:")
+"""Of the lines that Ray itself writes into a job's log."""
+LAST_WORD = 1.0
+"""Seconds from what may be a driver's last word to its end."""
 AGENT_PATIENCE = 180.0
 """Seconds for a cluster that has just begun to take its first job."""
 NO_AGENT = "No available agent"
-NOTES = ".jobs"
-"""Folder of notes, beside the studies."""
 DIRECTORY = "tuner.directory"
 """Key of a job's metadata."""
-
-
-class Job(NamedTuple):
-    """A job: the job server's address, and what it calls the job."""
-
-    address: str
-    id: str
-
-
-def note_of(directory: StudyDirectory) -> Path:
-    """Where it is noted which job a study was handed over as."""
-    path = directory.path.resolve()
-    return path.parent / NOTES / f"{path.name}.json"
-
-
-def job_of(directory: StudyDirectory) -> Job | None:
-    """The job that a study was last handed over as, if it was.
-
-    Raises:
-        ValueError: if the note of it is damaged.
-    """
-    note = note_of(directory)
-    if (notes := _notes_at_url(directory)) and not notes.fetch(note.name, note):
-        return None
-    if not note.is_file():
-        return None
-    said = read_json(note)
-    if not all(isinstance(said.get(field), str) for field in Job._fields):
-        raise ValueError(f"{note} names no job; delete it, and submit the study again")
-    return Job(said["address"], said["id"])
-
-
-def _notes_at_url(directory: StudyDirectory) -> UrlFolder | None:
-    """The folder of notes beside a study that lives at a URL."""
-    return UrlFolder(below(parent(directory.home), NOTES)) if directory.copy else None
 
 
 def client_of(address: str) -> "JobSubmissionClient":
@@ -118,9 +77,7 @@ def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, pytho
             metadata={"tuner.study": study.name, DIRECTORY: place},
         )
     noted = Job(address, job)
-    note = write_atomically(note_of(directory), json.dumps(noted._asdict()))
-    if notes := _notes_at_url(directory):
-        notes.send(note, note.name)
+    remember(noted, directory)
     return noted
 
 
@@ -165,14 +122,31 @@ def _refuse_a_second(client: "JobSubmissionClient", directory: StudyDirectory) -
 
 
 def wait_for_start(job: Job) -> str:
-    """Its status once it is no longer pending, or after a minute."""
+    """Its status once its driver has said something, or after a minute.
+
+    Raises:
+        ValueError: if it has failed by then; with its last words.
+    """
     client = client_of(job.address)
     deadline = time.monotonic() + START_PATIENCE
-    while (status := status_of(client, job)) == "PENDING":
-        if time.monotonic() > deadline:
+    while not words_of(client, job) and time.monotonic() < deadline:
+        if status_of(client, job) in ENDED:
             break
         time.sleep(0.5)
+    time.sleep(LAST_WORD)
+    if (status := status_of(client, job)) == "FAILED":
+        last = words_of(client, job).rpartition("\n")[2] or "it said nothing"
+        raise ValueError(
+            f"the driver of job {job.id} ended at once on the head ({last}); it runs there under "
+            "the interpreter that --python names, and writes to --directory"
+        )
     return status
+
+
+def words_of(client: "JobSubmissionClient", job: Job) -> str:
+    """What a job's driver has said, without what Ray says of it."""
+    lines = client.get_job_logs(job.id).strip().splitlines()
+    return "\n".join(line for line in lines if not any(words in line for words in OF_RAY))
 
 
 def stop(job: Job) -> str:

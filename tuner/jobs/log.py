@@ -7,7 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tuner.jobs.jobs import ENDED, Job, client_of, status_of
+from tuner.jobs.jobs import ENDED, client_of, status_of
+from tuner.jobs.notes import Job
 from tuner.quantities import short, written
 from tuner.records import TrialRecord, TrialState
 from tuner.storage.directory import StudyDirectory

@@ -1,6 +1,6 @@
 """What Ray sets aside for a trial."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ray.tune import PlacementGroupFactory
@@ -46,3 +46,21 @@ def require(resources: ResourcesConfig, present: Mapping[str, float]) -> None:
             f"resources.gpus asks for {resources.gpus:g} per trial{workers}, but this machine has "
             f"{gpus:g}; lower it, or give the address of a cluster"
         )
+
+
+def waiting_for(resources: ResourcesConfig, lent: Iterable[Mapping[str, float]]) -> str:
+    """What a cluster has to get before a trial can begin, in words; empty if it has it.
+
+    Not refused: nodes may be on their way.
+
+    Args:
+        resources: of the study.
+        lent: by each node that is there.
+    """
+    there = [resources.places(node.get("CPU", 0), node.get("GPU", 0)) for node in lent]
+    if sum(there) >= resources.workers:
+        return ""
+    return (
+        f"the cluster has no room for a trial ({resources}) on its {len(there)} nodes: waiting for "
+        "nodes that join; see what there is with: tuner doctor --study … --address …"
+    )

@@ -20,7 +20,7 @@ from trainables.own_ray import closed_to_others
 from trainables.places import fetch_teacher, prepare_teacher_at
 from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
-from tuner.running.placement import placement, require
+from tuner.running.placement import placement, require, waiting_for
 from tuner.running.progress import Progress, ProgressCallback
 from tuner.running.recorder import Recorder, Watcher
 from tuner.search.scheduler import LedgerScheduler
@@ -80,6 +80,12 @@ def ray_session(resources: ResourcesConfig, address: str | None) -> Iterator[Non
     finally:
         gc.collect()  # a handle that the collector finds later would end this process
         ray.shutdown()
+
+
+def missing_room(resources: ResourcesConfig) -> str:
+    """What the cluster that we joined has to get before a trial can begin; empty if nothing."""
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return waiting_for(resources, [node["Resources"] for node in alive])
 
 
 def prepare_teachers(study: StudyConfig, place: str) -> dict[str, PreparedTeacher]:

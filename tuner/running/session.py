@@ -17,7 +17,13 @@ from tuner.running.cluster_address import require_reachable
 from tuner.running.progress import Progress, create_progress
 from tuner.running.recorder import Watcher
 from tuner.running.refresher import Refresher
-from tuner.running.runner import check_teachers, prepare_teachers, ray_session, run_trials
+from tuner.running.runner import (
+    check_teachers,
+    missing_room,
+    prepare_teachers,
+    ray_session,
+    run_trials,
+)
 from tuner.running.session_facts import facts_now, keep_facts
 from tuner.running.usage import Usage
 from tuner.search.proposals import check_space
@@ -160,6 +166,8 @@ class Session:
         progress = self._progress(self.study, search.ledger.records())
         self._console.print("starting Ray, then training or loading the teachers")
         with ray_session(self.study.resources, self._address):
+            if lacking := missing_room(self.study.resources):
+                self._console.print(lacking, soft_wrap=True)
             teachers = prepare_teachers(self.study, self.directory.teachers_home)
             for name, teacher in teachers.items():
                 self._console.print(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tuner.secrets import without_own_secrets
-from tuner.terminal import console
+from tuner.terminal import StudyName, console
 
 Address = Annotated[
     str | None, typer.Option(help="A Ray cluster (auto, HOST:6379); default: none.")
@@ -52,9 +52,6 @@ def doctor(
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
-StudyDir = Annotated[str, typer.Argument(help="A study's directory, runs/<name>, or its URL.")]
-
-
 def submit(
     study: Annotated[str, typer.Argument(help="A study file, or a shipped study.")],
     address: Annotated[
@@ -94,7 +91,7 @@ def submit(
 
 
 def logs(
-    study: StudyDir,
+    study: StudyName,
     trial: Annotated[int | None, typer.Argument(help="A trial's number.")] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Until the job has ended.")
@@ -102,20 +99,18 @@ def logs(
     lines: Annotated[int, typer.Option(min=0, help="Of the job's log; 0: all.")] = 50,
 ) -> None:
     """Show what the driver of a submitted study has written, or the epochs of a trial."""
-    from tuner.study_names import directory_at
-    from tuner.verbs.jobs import show_logs
+    from tuner.verbs.jobs import meant, show_logs
 
-    show_logs(directory_at(study), trial, lines=lines, follow=follow, console=console)
+    show_logs(meant(study), trial, lines=lines, follow=follow, console=console)
 
 
 def stop(
-    study: StudyDir,
+    study: StudyName,
     patience: Annotated[
         float, typer.Option(min=1, help="Seconds for a local driver to end before SIGTERM.")
     ] = 120.0,
 ) -> None:
     """Stop a study, wherever it runs, and wait until it has ended; nothing reported is lost."""
-    from tuner.study_names import directory_at
-    from tuner.verbs.jobs import stop_and_show
+    from tuner.verbs.jobs import meant, stop_and_show
 
-    stop_and_show(directory_at(study), patience, console)
+    stop_and_show(meant(study), patience, console)

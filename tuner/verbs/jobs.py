@@ -3,22 +3,15 @@
 from rich.console import Console
 
 from tuner.jobs.driver import driver_of, stop_driver
-from tuner.jobs.jobs import (
-    ENDED,
-    Job,
-    client_of,
-    job_of,
-    status_of,
-    stop,
-    submit,
-    wait_for_start,
-)
+from tuner.jobs.jobs import ENDED, client_of, status_of, stop, submit, wait_for_start
 from tuner.jobs.log import job_log, show_trial
+from tuner.jobs.notes import Job, job_of
 from tuner.search.remaining import missing
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.driving import check_services
 from tuner.storage.ledger import read_records
 from tuner.study import StudyConfig
+from tuner.study_names import directory_at, find_directory
 
 
 def submit_and_show(
@@ -32,6 +25,17 @@ def submit_and_show(
     console.print("this machine may leave; the study runs on the cluster")
     console.print(f"stop it with: tuner stop {directory}", soft_wrap=True, markup=False)
     console.print(f"read along with: tuner logs {directory} --follow", soft_wrap=True, markup=False)
+
+
+def meant(study: str) -> StudyDirectory:
+    """The study at a path or a URL, or of a name; of one handed over, the note of it is enough.
+
+    Raises:
+        ValueError: if there is none; it names the nearest.
+        ConnectionError: if the store of a URL does not answer.
+    """
+    directory = directory_at(study)
+    return directory if directory.path.is_dir() or job_of(directory) else find_directory(study)
 
 
 def show_logs(
@@ -88,7 +92,8 @@ def running_job(directory: StudyDirectory) -> Job | None:
 
 def continuation(directory: StudyDirectory, job: Job | None) -> str:
     """The command that goes on with a stopped study in the way in which it ran."""
-    if job is None or not directory.config.is_file():
+    if job is None:
         return f"tuner resume {directory}"
-    # at a URL, this machine's copy of the study's file
-    return f"tuner submit {directory.config} --directory {directory} --address {job.address}"
+    # at a URL, this machine's copy of the study's file; the directory may be the cluster's alone
+    file = directory.config if directory.config.is_file() else "STUDY.yaml"
+    return f"tuner submit {file} --directory {directory} --address {job.address}"

@@ -13,8 +13,9 @@ from job_server import JobServer
 from typer.testing import CliRunner
 
 from tuner.cli import app
+from tuner.jobs import jobs
 from tuner.jobs.driver import driver_of
-from tuner.jobs.jobs import job_of
+from tuner.jobs.notes import job_of
 from tuner.jobs.parcel import entrypoint, from_here, own_module, packed
 from tuner.search.search import Search
 from tuner.storage.directory import LOCK, StudyDirectory
@@ -51,7 +52,8 @@ def tuner(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
+    monkeypatch.setattr(jobs, "LAST_WORD", 0.0)
     with JobServer() as started:
         yield started
 
@@ -102,6 +104,17 @@ def test_a_study_is_handed_over_under_its_name(tuner, server, tmp_path):
     assert asked["runtime_env"]["env_vars"]["RAY_JOB_STOP_SIGNAL"] == "SIGINT"
     assert output.endswith("tuner logs runs/small --follow")
     assert not (tmp_path / "runs" / "small").exists()  # the driver makes it
+
+
+def test_a_driver_that_ends_at_once_is_not_said_to_run(tuner, server):
+    rays = "INFO job_manager.py:581 -- Runtime env", "Running entrypoint for job 1: mkdir -p /x"
+    server.begun, server.first = "FAILED", f"{rays[0]}\nmkdir: cannot create\n{rays[1]}\n"
+
+    code, output = tuner("submit", "study.yaml", "--address", server.address)
+
+    assert code == 2
+    assert "ended at once on the head (mkdir: cannot create)" in output
+    assert "this machine may leave" not in output
 
 
 def test_a_study_that_runs_as_a_job_is_not_handed_over_again(tuner, server):
@@ -166,7 +179,7 @@ def test_a_followed_log_stops_with_its_job(tuner, server):
 
     code, output = tuner("logs", "runs/small", "--follow")
 
-    assert (code, output) == (0, f"job {job} at {server.address}: succeeded")
+    assert (code, output) == (0, f"starting job {job} at {server.address}: succeeded")
 
 
 def test_a_forgotten_job_says_how_to_go_on(tuner, server):
@@ -231,6 +244,51 @@ def test_a_job_is_stopped_and_goes_on_by_the_same_way(tuner, server):
     assert output.endswith(
         f"tuner submit runs/small/study.yaml --directory runs/small --address {server.address}"
     )
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_study_is_read_along_and_stopped_by_the_beginning_of_its_name(tuner, server):
+    tuner("submit", "study.yaml", "--address", server.address)
+    (job,) = server.jobs
+
+    _, log = tuner("logs", "sma")
+    code, output = tuner("stop", "sma")
+
+    assert log == f"starting job {job} at {server.address}: running"
+    assert code == 0, output
+    assert f"job {job} ended: stopped" in output
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("verb", ["logs", "stop"])
+def test_a_study_that_is_not_there_is_told_from_one_that_does_not_run(tuner, verb):
+    code, output = tuner(verb, "smell")
+
+    assert code == 2
+    assert "unknown study 'smell'; did you mean 'small'?" in output
+
+
+@pytest.fixture
+def volume(tmp_path, monkeypatch):
+    """A folder that is there on the cluster alone: this machine can make nothing below it."""
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "studies").write_text("what is in the way of a folder")
+    return tmp_path / "studies" / "runs" / "small"
+
+
+def test_a_study_on_a_volume_of_the_clusters_is_handed_over_read_and_stopped(tuner, server, volume):
+    at = ("--directory", volume)
+    code, output = tuner("submit", "study.yaml", "--address", server.address, *at)
+    ((job, asked),) = server.jobs.items()
+
+    _, log = tuner("logs", volume)
+    stopped, told = tuner("stop", volume)
+
+    assert code == 0, output
+    assert f"--directory {volume} --address auto" in asked["entrypoint"]
+    assert log == f"starting job {job} at {server.address}: running"
+    assert (stopped, server.jobs[job]["status"]) == (0, "STOPPED")
+    assert told.endswith(f"tuner submit STUDY.yaml --directory {volume} --address {server.address}")
 
 
 def test_a_local_driver_is_interrupted_and_waited_for(tuner, driver):

@@ -103,16 +103,17 @@ def test_a_silent_driver_of_another_machine_is_followed_after_a_while(storage):
 def test_of_two_who_follow_one_is_refused(storage):
     set_holder(storage, ELSEWHERE, 41)
     came, refused = [], []
-    both = threading.Barrier(2)
+    both, over = threading.Barrier(2), threading.Event()
 
     def follow(name):
         both.wait()
         try:
             with Lease(storage, "digits"):
                 came.append(name)
-                time.sleep(2.0)
+                over.wait(60)
         except ValueError as error:
             refused.append(str(error))
+            over.set()
 
     threads = [threading.Thread(target=follow, args=(name,)) for name in "ab"]
     for thread in threads:

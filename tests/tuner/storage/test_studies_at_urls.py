@@ -13,7 +13,7 @@ from trainables.object_store import UrlFolder
 from trainables.urls import completed
 from tuner.cli import app
 from tuner.doctor.examination import Patient, examine
-from tuner.jobs.jobs import job_of
+from tuner.jobs.notes import job_of
 from tuner.storage.working_copy import WorkingCopy
 from tuner.study import StudyConfig
 from tuner.study_names import directory_at
