@@ -12,6 +12,7 @@ from tuner.exporting.provenance import KEY, Provenance, as_comments, provenance_
 from tuner.records import TrialRecord
 from tuner.storage.atomic import write_atomically
 from tuner.study_file import load_trial
+from tuner.verification.measured import Verification
 
 Format = Literal["yaml", "json"]
 
@@ -34,11 +35,16 @@ def export_config(results: Results, pick: str, path: Path) -> Path:
 
 
 def write_configs(
-    results: Results, records: Sequence[TrialRecord], folder: Path, form: Format = "yaml"
+    results: Results,
+    records: Sequence[TrialRecord],
+    folder: Path,
+    form: Format = "yaml",
+    *,
+    found: Verification | None = None,
 ) -> list[Path]:
     """Write the configs of trials, a file each, named after their numbers."""
     return [
-        write_config(results, record, (folder / config_name(record)).with_suffix(f".{form}"))
+        write_config(results, record, (folder / config_name(record)).with_suffix(f".{form}"), found)
         for record in records
     ]
 
@@ -73,10 +79,12 @@ def refuse_to_replace(path: Path) -> None:
         ) from error
 
 
-def write_config(results: Results, record: TrialRecord, path: Path) -> Path:
-    """Write a trial's config with its provenance."""
+def write_config(
+    results: Results, record: TrialRecord, path: Path, found: Verification | None = None
+) -> Path:
+    """Write a trial's config with its provenance, verified numbers included where there are any."""
     config: dict[str, Any] = json.loads(json.dumps(record.config))
-    provenance = provenance_of(results, record)
+    provenance = provenance_of(results, record, found)
     if path.suffix == ".json":
         return write_atomically(path, _as_json(config, provenance))
     return write_atomically(path, config_text(config, provenance, path))

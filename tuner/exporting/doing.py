@@ -39,13 +39,14 @@ def export_pick(
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    chosen = choose(results, pick, _verification(directory, on), on)
+    found = _verification(directory, on)
+    chosen = choose(results, pick, found, on)
     record = chosen.record
     path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
     if output is not None:
         refuse_to_replace(path)
     try:
-        write_config(results, record, path)
+        write_config(results, record, path, found)
     except OSError as error:
         raise unwritable(path, error) from error
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}", markup=False)
@@ -73,12 +74,13 @@ def export_members(
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    members, used = choose_front(results, _verification(directory, on), on)
+    found = _verification(directory, on)
+    members, used = choose_front(results, found, on)
     folder = output or directory.path / FOLDER
     if folder.is_file() or folder.suffix in {".yaml", ".yml", ".json"}:
         raise ValueError(f"--all writes a file per trial into a folder, got the file {folder}")
     try:
-        paths = write_configs(results, members, folder, form or "yaml")
+        paths = write_configs(results, members, folder, form or "yaml", found=found)
     except OSError as error:
         raise unwritable(folder, error) from error
     console.print(f"the front on {used} numbers:", markup=False)
