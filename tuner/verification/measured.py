@@ -184,6 +184,15 @@ class Verification(Frozen):
         """Whether no other member is better, in the means."""
         return self.results.ranks[member.trial] == 0
 
+    @cached_property
+    def names(self) -> Mapping[int, str]:
+        """What a picture writes beside each member: those at one place share the first's."""
+        places: dict[tuple[float, float], list[int]] = {}
+        for member in self.measured:
+            robust = member.estimate(self.attack, self.threat.epsilon).mean
+            places.setdefault((member.estimate(CLEAN, 0.0).mean, robust), []).append(member.trial)
+        return {together[0]: ", ".join(map(str, together)) for together in places.values()}
+
     def beaten_by(self, member: VerifiedMember) -> list[VerifiedMember]:
         """Members of the verified front that are nowhere worse and somewhere better, in means."""
         known = {record.number: record for record in self.results.records}

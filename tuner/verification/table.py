@@ -170,7 +170,7 @@ def sentences(found: Verification) -> list[str]:
 def _fallen(found: Verification) -> list[str]:
     front = [member for member in found.measured if member.role == "front"]
     fallen = [member for member in front if not found.is_on_front(member)]
-    risen = [m for m in found.measured if m.role == "neighbour" and found.is_on_front(m)]
+    risen = [m for m in found.measured if m.role != "front" and found.is_on_front(m)]
     count = f"{len(front) - len(fallen)} of the {len(front)} trials on the validation front stay"
     beaten = [member for member in fallen if found.beaten_by(member)]
     bad = [member for member in fallen if member not in beaten]

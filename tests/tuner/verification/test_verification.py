@@ -15,6 +15,7 @@ from make_verification import (
 
 from tuner.analysis.results import Results
 from tuner.verification.files import write_files
+from tuner.verification.html import picture
 from tuner.verification.measured import load_verification
 from tuner.verification.statistics import of_difference
 from tuner.verification.table import (
@@ -140,6 +141,25 @@ def test_who_fell_from_the_front_and_who_rose_is_said(found):
     assert sentences(found)[0] == (
         "1 of the 2 trials on the validation front stay; beaten now: 1; new on it: 2."
     )
+
+
+def test_a_baseline_that_rose_to_the_front_is_said(results):
+    found = make_verification(
+        results,
+        make_member(results, 0, (285, 60)),
+        make_member(results, 2, (270, 129), role="baseline"),
+    )
+
+    assert sentences(found)[0] == ("1 of the 1 trials on the validation front stay; new on it: 2.")
+
+
+def test_members_at_one_place_share_a_name_in_pictures(results):
+    counts = {0: (285, 60), 1: (264, 120), 2: (285, 60)}
+
+    found = make_verification(results, *(make_member(results, n, c) for n, c in counts.items()))
+
+    assert found.names == {0: "0, 2", 1: "1"}
+    assert picture(found).count(">0, 2</text>") == 1
 
 
 def test_a_member_of_which_nothing_was_measured_is_told_and_counts_nowhere(results):
