@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tuner.quantities import words
 from tuner.records import TrialRecord, TrialState
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _within(results: "Results", metric: str, sign: str, bound: float) -> TrialRe
         closest = best(results, metric)
         percent = "; write a share in [0, 1], not percent" if bound > 1 else ""
         raise ValueError(
-            f"no complete trial has {metric} {sign} {bound:g}; the best is "
+            f"no complete trial has {words(metric)} {sign} {bound:g}; the best is "
             f"{closest.values[metric]:.4f} (trial {closest.number}){percent}"
         )
     others = [other for other in results.metrics if other != metric]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from trainables.config import TrialConfig
@@ -103,7 +104,7 @@ def config_text(config: Mapping[str, Any], provenance: Provenance | None, path: 
         path: where it will be, which the header names.
     """
     lines = provenance.sentences() if provenance else []
-    lines.append(f"train it again: tuner train {path.as_posix()}")
+    lines.append(f"train it again: tuner train {quote(path.as_posix())}")
     # a name may hold anything; a line end would let it out of its comment
     printable = ("".join(c if c.isprintable() else " " for c in line) for line in lines)
     header = "".join(f"# {' '.join(line.split())}\n" for line in printable)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 
@@ -51,7 +52,7 @@ def export_pick(
         raise unwritable(path, error) from error
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}", markup=False)
     console.print(chosen.sentence, markup=False, soft_wrap=True)
-    console.print(f"train it with: tuner train {path}", soft_wrap=True, markup=False)
+    console.print(f"train it with: tuner train {quote(str(path))}", soft_wrap=True, markup=False)
 
 
 def _verification(directory: StudyDirectory, on: Numbers | None) -> Verification | None:
@@ -88,7 +89,9 @@ def export_members(
         console.print(
             f"trial {record.number} ({record.pair}): {path}", soft_wrap=True, markup=False
         )
-    console.print(f"train one with: tuner train {paths[0]}", soft_wrap=True, markup=False)
+    console.print(
+        f"train one with: tuner train {quote(str(paths[0]))}", soft_wrap=True, markup=False
+    )
 
 
 def place(output: Path, name: str, form: Format | None) -> Path:

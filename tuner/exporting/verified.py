@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from trainables.frozen import Frozen
-from tuner.quantities import measured, radius
+from tuner.quantities import radius, written
 from tuner.verification.measured import CLEAN, Verification
 
 NORMS = {"linf": "Linf", "l2": "L2"}
@@ -15,7 +15,7 @@ class Verified(Frozen):
     seeds: tuple[int, ...] = Field(min_length=1, description="what the metrics are means over")
     images: int = Field(description="of the test split, the first so many")
     attack: str = Field(description="behind the robust accuracy")
-    metrics: dict[str, float] = Field(description="accuracies in [0, 1]")
+    metrics: dict[str, float] = Field(description="clean, then robust, in [0, 1]")
     intervals: dict[str, tuple[float, float]] = Field(description="95 %, of seeds and images")
     masked: tuple[int, ...] = Field(description="seeds whose robustness the gates do not believe")
 
@@ -23,9 +23,10 @@ class Verified(Frozen):
         """For people."""
         mean = f", means of {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         doubt = f"; masked gradients in seed {', '.join(map(str, self.masked))}"
+        clean, robust = (written("accuracy", value) for value in self.metrics.values())
         return (
-            f"verified on {self.images:,} test images: {measured(self.metrics)}{mean}, under "
-            f"{self.attack}{doubt if self.masked else ''}"
+            f"verified on {self.images:,} test images: {clean} % clean accuracy, {robust} % under "
+            f"{self.attack}{mean}{doubt if self.masked else ''}"
         )
 
 

@@ -350,8 +350,8 @@ def test_an_exported_config_carries_the_verified_numbers(verified, tmp_path):
     )
     assert (told.seeds, told.images) == ((0, 1), 300)
     assert (
-        "# verified on 300 test images: 87.5 % clean accuracy, 40.0 % autoattack accuracy, means "
-        "of 2 seeds, under AutoAttack (standard), Linf epsilon 0.15\n"
+        "# verified on 300 test images: 87.5 % clean accuracy, 40.0 % under AutoAttack "
+        "(standard), Linf epsilon 0.15, means of 2 seeds\n"
     ) in path.read_text()
     by_validation = verified.export("max-robust", tmp_path / "other.yaml", on="validation")
     assert read_provenance(by_validation).verified is None

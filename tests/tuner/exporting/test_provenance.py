@@ -84,8 +84,8 @@ def test_verified_numbers_go_with_the_config(suffix, tmp_path):
     low, high = found.intervals["test/autoattack_accuracy"]
     assert low < 63 / 300 < high
     assert found.sentence() == (
-        "verified on 300 test images: 94.5 % clean accuracy, 21.0 % autoattack accuracy, means of "
-        "2 seeds, under AutoAttack (standard), Linf epsilon 0.15; masked gradients in seed 0, 1"
+        "verified on 300 test images: 94.5 % clean accuracy, 21.0 % under AutoAttack (standard), "
+        "Linf epsilon 0.15, means of 2 seeds; masked gradients in seed 0, 1"
     )
 
 
