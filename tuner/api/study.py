@@ -122,7 +122,7 @@ class Study:
         address: str | None = None,
         quiet: bool = False,
     ) -> "pd.DataFrame":
-        """Measure the front on the test split, over seeds and radii; goes on where it was stopped.
+        """Measure the front on the test split for :attr:`verified`; goes on where it was stopped.
 
         Args:
             seeds: per config; missing ones are trained.
@@ -133,16 +133,14 @@ class Study:
             gates: whether to look for masked gradients.
             seed: of every random start.
             address: as of ``run``.
-            quiet: print nothing; else a line per student that ends.
-
-        Returns:
-            :attr:`verified`.
+            quiet: as of ``run``.
 
         Raises:
             ValueError: if there is nothing to verify, or another process is at it.
         """
         from tuner.api.verification import asked, verified_frame, verify
 
+        self.results.need_complete()
         what = asked(
             seeds, attack, epsilon, neighbours=neighbours, images=images, gates=gates, seed=seed
         )

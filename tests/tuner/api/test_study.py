@@ -98,6 +98,8 @@ def test_a_study_that_has_not_begun_says_so_and_leaves_no_trace(tmp_path):
 
     with pytest.raises(ValueError, match=r"has not begun in .*; run it first: study.run()"):
         study.front  # noqa: B018
+    with pytest.raises(ValueError, match="has not begun"):
+        study.verify()
 
     assert "not begun" in repr(study)
     assert (len(study), list(tmp_path.iterdir())) == (0, [])
