@@ -13,6 +13,9 @@ from site_pages.settings import settings_reference
 
 ROOT = Path(__file__).parent
 REPOSITORY_PAGES = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+FOUND_LAST = "---\nsearch:\n  boost: 0.1\n---\n\n"
+"""They mention everything that the other pages explain."""
+
 MARKER = re.compile(r"^<!-- generated: (?P<what>\w+)(?: (?P<argument>\w+))? -->$", re.MULTILINE)
 FOREIGN = re.compile(r"https://(?:unpkg\.com|api\.github\.com)/")
 """What the theme would load for old browsers, diagrams and stars, none of which are here."""
@@ -20,9 +23,9 @@ FOREIGN = re.compile(r"https://(?:unpkg\.com|api\.github\.com)/")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add pages that lie elsewhere in the repository, and one for each source file linked to."""
-    texts = {name: (ROOT / path).read_text() for name, path in REPOSITORY_PAGES.items()}
-    for name, text in texts.items():
-        files.append(File.generated(config, name, content=to_site(text, name, Path())))
+    for name, path in REPOSITORY_PAGES.items():
+        text = to_site((ROOT / path).read_text(), name, Path())
+        files.append(File.generated(config, name, content=FOUND_LAST + text))
     pages = [*Path(config.docs_dir).glob("*.md"), *map(ROOT.joinpath, REPOSITORY_PAGES.values())]
     for name, content in code_pages(pages, ROOT).items():
         files.append(File.generated(config, name, content=content))

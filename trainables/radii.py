@@ -41,6 +41,15 @@ def parse_radius(text: str) -> float:
     return value
 
 
+def parse_radii(text: str | None) -> tuple[float, ...] | None:
+    """Radii with commas between them, in their order; None where nothing is said.
+
+    Raises:
+        ValueError: as ``parse_radius``.
+    """
+    return None if text is None else tuple(parse_radius(part) for part in text.split(","))
+
+
 def radius(epsilon: float) -> str:
     """Epsilon as people write it: ``0.15``, or ``8/255`` where it is a number of grey levels."""
     levels = epsilon * 255

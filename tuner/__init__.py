@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tuner.api.evaluation import Measured as Measured
     from tuner.api.evaluation import evaluate as evaluate
     from tuner.api.study import Study as Study
+    from tuner.api.taking import Packaged as Packaged
+    from tuner.api.taking import package as package
+    from tuner.api.taking import train as train
     from tuner.running.session import StudyInterruptedError as StudyInterruptedError
     from tuner.study import StudyConfig as StudyConfig
 
@@ -46,17 +49,23 @@ _HOMES = {
     "Measured": "tuner.api.evaluation",
     "compare": "tuner.api.comparison",
     "evaluate": "tuner.api.evaluation",
+    "Packaged": "tuner.api.taking",
+    "package": "tuner.api.taking",
+    "train": "tuner.api.taking",
 }
 """Where the names of the Python API live."""
 
 __all__ = [
     "Measured",
+    "Packaged",
     "Study",
     "StudyConfig",
     "StudyInterruptedError",
     "TrialConfig",
     "compare",
     "evaluate",
+    "package",
+    "train",
 ]
 
 

@@ -19,6 +19,7 @@ from tuner.storage.ledger import Ledger
 from tuner.storage.trial_files import TrialFiles
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
+from tuner.terminal import INTERRUPTED
 from tuner.tracking.access import THIS_MACHINE, is_this_machine
 from tuner.tracking.client import is_server
 from tuner.tracking.server import default_address, serve
@@ -28,8 +29,6 @@ EXPOSED = (
     "warning: MLflow listens at {host}, for other machines too. It asks for a login, but nothing "
     "is encrypted: keep it inside a network that you trust, or put TLS in front of it."
 )
-INTERRUPTED = 130
-"""Exit code of a study that was stopped by Ctrl-C: 128 and the number of SIGINT."""
 
 
 def load_for_run(name: str, *, trials: int | None, tracking_uri: str | None) -> StudyConfig:

@@ -10,6 +10,9 @@ from typer.core import TyperGroup
 from trainables.redaction import without_secrets
 from tuner.plain_console import PlainConsole
 
+INTERRUPTED = 130
+"""Exit code of what was stopped by Ctrl-C: 128 and the number of SIGINT."""
+
 console = PlainConsole()
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = 100  # a file or a pipe has no width of its own

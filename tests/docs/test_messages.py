@@ -19,7 +19,7 @@ CASES = [tuple(block.text.strip().split("\n")) for block in blocks(PAGE, "text")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the page's files, a study, one that is being run, and foreign weights."""
+    """A folder with the page's files, two studies, one that is being run, and foreign weights."""
     place = tmp_path_factory.mktemp("messages")
     for block in blocks(PAGE, "yaml"):
         (place / block.title).write_text(block.text)
@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
     )
     torch.save(network.model.state_dict(), place / "weights.pt")
     write_study(place / "runs", "digits")
+    write_study(place / "runs", "digits-wide")
     busy = StudyDirectory(write_study(place / "runs", "busy"))
     with busy.lock():
         yield place

@@ -1,5 +1,6 @@
 """A small study, what it comes to when nothing disturbs it, and one that is there to be killed."""
 
+import os
 import shutil
 
 import pytest
@@ -8,6 +9,10 @@ from run_tuner import EPOCHS, TRIALS, prepare_teachers, tuner
 
 from benchmarks.crashes.driver import Victim
 from tuner.study_file import find_study
+
+# Everything that Chromium would do by itself is off: no GPU, no network of its own.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +67,17 @@ def victim(tmp_path, victims_teachers):
     for study in studies:
         if study.alive:
             study.kill_driver()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail("CI has to look at pages, but there is no chromium")
+    if path is None:
+        pytest.skip("there is no chromium to look at pages with; install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()

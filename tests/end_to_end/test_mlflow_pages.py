@@ -1,8 +1,6 @@
 """MLflow's pages in a real browser: the format of prepared views is undocumented."""
 
 import dataclasses
-import os
-import shutil
 
 import pytest
 from page_studies import FRONT, OTHERS, SEEDS, STUDY, bring, record, with_size
@@ -16,9 +14,6 @@ from tuner.tracking.tracker import pages
 
 pytestmark = pytest.mark.end_to_end
 
-# Everything that Chromium would do by itself is off: no GPU, no network of its own.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 POINTS = ".scatterlayer .points path"
 WAIT = 120_000  # milliseconds
 
@@ -43,20 +38,6 @@ def served(tmp_path_factory):
 def links(served):
     """Links into the study of twelve trials."""
     return served["digits"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-    if path is None and os.environ.get("CI") == "true":
-        pytest.fail("CI has to look at MLflow's pages, but there is no chromium")
-    if path is None:
-        pytest.skip("there is no chromium to look at MLflow's pages with; install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -148,5 +148,6 @@ def test_two_at_a_time_are_refused_and_ctrl_c_says_how_to_go_on(before, tmp_path
     assert second.returncode == 2
     assert "is being verified by process" in second.stderr
     assert driver.returncode == 130
-    assert "the same command goes on: tuner verify runs/digits" in output
+    told = "the same command goes on: tuner verify runs/digits, with the same options"
+    assert told in output
     assert "Traceback" not in output

@@ -13,7 +13,9 @@ EPSILON = 0.15
 OWN, STRONG = "pgd20_margin_0p25eps_uniform", "autoattack"
 
 
-def make_run(seed: int, clean: int, robust: int, *, verdict: str = "plausible") -> VerifiedRun:
+def make_run(
+    seed: int, clean: int, robust: int, *, verdict: str | None = "plausible"
+) -> VerifiedRun:
     """Counts of ``IMAGES``; the study's own attack leaves ten images more than AutoAttack."""
     attacked = [
         Measured(key=key, epsilon=epsilon, correct=min(clean, count + more), total=IMAGES)
@@ -38,7 +40,7 @@ def make_member(
     number: int,
     *counts: tuple[int, int],
     role: Role = "front",
-    verdict: str = "plausible",
+    verdict: str | None = "plausible",
     failures: dict[int, str] | None = None,
 ) -> VerifiedMember:
     """A member with a run per pair of clean and robust counts."""

@@ -3,6 +3,7 @@
 import re
 
 from tuner.analysis.results import Results
+from tuner.quantities import words
 from tuner.records import TrialRecord, TrialState
 
 NAMES = {"clean": "val/clean_accuracy", "robust": "val/robust_accuracy"}
@@ -52,7 +53,7 @@ def _within(results: Results, metric: str, sign: str, bound: float) -> TrialReco
         closest = results.best(metric)
         percent = "; write a share in [0, 1], not percent" if bound > 1 else ""
         raise ValueError(
-            f"no complete trial has {metric} {sign} {bound:g}; the best is "
+            f"no complete trial has {words(metric)} {sign} {bound:g}; the best is "
             f"{closest.values[metric]:.4f} (trial {closest.number}){percent}"
         )
     others = [other for other in results.metrics if other != metric]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from trainables.spelling import unknown
+from tuner.api.radii import Radii, radii_in_text
 from tuner.evaluation.measuring import Evaluation, Request
 from tuner.evaluation.measuring import evaluate as measure
 from tuner.evaluation.target import Foreign, find_target
+from tuner.study_names import path_at
 from tuner.verbs.evaluate import default_output, parse_attacks, threats
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Measured:
 def evaluate(
     target: str | Path,
     attacks: str | Sequence[str] = (),
-    epsilon: str | float | Sequence[float] | None = None,
+    epsilon: Radii | None = None,
     *,
     norm: "Norm | None" = None,
     split: Literal["test", "validation"] = "test",
@@ -71,18 +73,11 @@ def evaluate(
     if split not in SPLITS:
         raise ValueError(unknown("split", split, SPLITS))
     chosen = parse_attacks([attacks] if isinstance(attacks, str) else attacks)
-    found = find_target(Path(target), foreign or Foreign())
-    balls = threats(found.config, _radii(epsilon), norm)
+    found = find_target(path_at(str(target)), foreign or Foreign())
+    balls = threats(found.config, radii_in_text(epsilon), norm)
     request = Request(chosen, balls, split, images, gates=gates, seed=seed)
     evaluation = measure(found, request, Path(output or default_output(found.path)))
     return Measured(_table(evaluation), evaluation.verdict, tuple(evaluation.notes))
-
-
-def _radii(epsilon: str | float | Sequence[float] | None) -> str | None:
-    if epsilon is None or isinstance(epsilon, str):
-        return epsilon
-    values = [epsilon] if isinstance(epsilon, int | float) else list(epsilon)
-    return ",".join(map(repr, map(float, values)))
 
 
 def _table(evaluation: Evaluation) -> pd.DataFrame:

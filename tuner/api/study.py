@@ -8,28 +8,25 @@ from typing import TYPE_CHECKING, Any
 from trainables.config import TrialConfig
 from tuner.analysis.importance import Evaluator, importances
 from tuner.analysis.results import Results
+from tuner.api.console import console_for
 from tuner.api.frames import curves_frame, front_frame, hypervolume_frame, trials_frame
 from tuner.api.loading import load_config
-from tuner.exporting.config_files import refuse_to_replace
+from tuner.exporting.config_files import refuse_to_replace, write_config
 from tuner.exporting.doing import slug
-from tuner.exporting.front import export_config
-from tuner.plain_console import PlainConsole
 from tuner.quantities import measured
 from tuner.records import TrialRecord, TrialState
 from tuner.showing import results_of
 from tuner.storage.directory import refuse_another
 from tuner.study import StudyConfig
 from tuner.study_names import directory_at, find_directory
-from tuner.verification.measured import load_verification
+from tuner.verification.measured import Verification, load_verification
 from tuner.verification.picks import Numbers, Pick, choose
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tuner.api.figures import Backend, Figure, Kind
-
-WIDTH = 100
-"""Columns of what ``run`` prints; a notebook has no terminal to ask."""
+    from tuner.api.radii import Radii
 
 
 class Study:
@@ -109,10 +106,45 @@ class Study:
 
         if trials is not None:
             self.config = load_config(self.config, {"trials": trials})
-        # plain lines: a live table is for terminals
-        console = PlainConsole(force_terminal=False, force_jupyter=False, width=WIDTH, quiet=quiet)
-        Session(self.config, self._place, console, address).run()
+        Session(self.config, self._place, console_for(quiet=quiet), address).run()
         return self
+
+    def verify(
+        self,
+        seeds: int = 3,
+        attack: str = "autoattack",
+        epsilon: "Radii | None" = None,
+        *,
+        neighbours: int = 5,
+        images: int | None = None,
+        gates: bool = True,
+        seed: int = 0,
+        address: str | None = None,
+        quiet: bool = False,
+    ) -> "pd.DataFrame":
+        """Measure the front on the test split for :attr:`verified`; goes on where it was stopped.
+
+        Args:
+            seeds: per config; missing ones are trained.
+            attack: what robust accuracy is, as of ``tuner verify``.
+            epsilon: radii beside the study's own; default: half of it, and 1.5 times it.
+            neighbours: trials measured, too, that the front beats only by chance.
+            images: the first so many test images; default: all.
+            gates: whether to look for masked gradients.
+            seed: of every random start.
+            address: as of ``run``.
+            quiet: as of ``run``.
+
+        Raises:
+            ValueError: if there is nothing to verify, or another process is at it.
+        """
+        from tuner.api.verification import asked, verified_frame, verify
+
+        self.results.need_complete()
+        what = asked(
+            seeds, attack, epsilon, neighbours=neighbours, images=images, gates=gates, seed=seed
+        )
+        return verified_frame(verify(self._place, what, console_for(quiet=quiet), address))
 
     @property
     def results(self) -> Results:
@@ -149,6 +181,13 @@ class Study:
         """The complete baselines, in the form of the front."""
         results = self.results
         return front_frame(results, results.baselines)
+
+    @property
+    def verified(self) -> "pd.DataFrame":
+        """A row per config that ``verify`` measured on the test split; ValueError before it."""
+        from tuner.api.verification import need_verification, verified_frame
+
+        return verified_frame(need_verification(self.directory))
 
     @property
     def hypervolume(self) -> "pd.DataFrame":
@@ -195,8 +234,10 @@ class Study:
         Raises:
             ValueError: if no trial fulfils the wish on these numbers.
         """
-        found = None if on == "validation" else load_verification(self.directory)
-        return choose(self.results, which, found, on)
+        return choose(self.results, which, self._verification(on), on)
+
+    def _verification(self, on: Numbers | None) -> Verification | None:
+        return None if on == "validation" else load_verification(self.directory)
 
     def pick(self, which: str = "knee", *, on: Numbers | None = None) -> TrialRecord:
         """The trial of :meth:`choice`, as the study has it: its values are of validation.
@@ -232,9 +273,9 @@ class Study:
         """
         if path is not None:
             refuse_to_replace(Path(path))
-        number = self.pick(which, on=on).number
+        record = self.pick(which, on=on)
         file = Path(path or self.directory / "exported" / f"{slug(which)}.yaml")
-        return export_config(self.results, f"trial:{number}", file)
+        return write_config(self.results, record, file, self._verification(on))
 
     def __len__(self) -> int:
         """Trials that were begun."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from trainables.config import TrialConfig
@@ -13,6 +14,7 @@ from tuner.exporting.provenance import KEY, Provenance, as_comments, provenance_
 from tuner.records import TrialRecord
 from tuner.storage.atomic import write_atomically
 from tuner.study_file import load_trial
+from tuner.verification.measured import Verification
 
 Format = Literal["yaml", "json"]
 
@@ -35,11 +37,16 @@ def export_config(results: Results, which: str, path: Path) -> Path:
 
 
 def write_configs(
-    results: Results, records: Sequence[TrialRecord], folder: Path, form: Format = "yaml"
+    results: Results,
+    records: Sequence[TrialRecord],
+    folder: Path,
+    form: Format = "yaml",
+    *,
+    found: Verification | None = None,
 ) -> list[Path]:
     """Write the configs of trials, a file each, named after their numbers."""
     return [
-        write_config(results, record, (folder / config_name(record)).with_suffix(f".{form}"))
+        write_config(results, record, (folder / config_name(record)).with_suffix(f".{form}"), found)
         for record in records
     ]
 
@@ -74,10 +81,12 @@ def refuse_to_replace(path: Path) -> None:
         ) from error
 
 
-def write_config(results: Results, record: TrialRecord, path: Path) -> Path:
-    """Write a trial's config with its provenance."""
+def write_config(
+    results: Results, record: TrialRecord, path: Path, found: Verification | None = None
+) -> Path:
+    """Write a trial's config with its provenance, verified numbers included where there are any."""
     config: dict[str, Any] = json.loads(json.dumps(record.config))
-    provenance = provenance_of(results, record)
+    provenance = provenance_of(results, record, found)
     if path.suffix == ".json":
         return write_atomically(path, _as_json(config, provenance))
     return write_atomically(path, config_text(config, provenance, path))
@@ -96,7 +105,7 @@ def config_text(config: Mapping[str, Any], provenance: Provenance | None, path: 
         path: where it will be, which the header names.
     """
     lines = provenance.sentences() if provenance else []
-    lines.append(f"train it again: tuner train {path.as_posix()}")
+    lines.append(f"train it again: tuner train {quote(path.as_posix())}")
     # a name may hold anything; a line end would let it out of its comment
     printable = ("".join(c if c.isprintable() else " " for c in line) for line in lines)
     header = "".join(f"# {' '.join(line.split())}\n" for line in printable)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 
@@ -39,18 +40,19 @@ def export_pick(
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    chosen = choose(results, pick, _verification(directory, on), on)
+    found = _verification(directory, on)
+    chosen = choose(results, pick, found, on)
     record = chosen.record
     path = place(output or directory.path / FOLDER, f"{slug(pick)}.{form or 'yaml'}", form)
     if output is not None:
         refuse_to_replace(path)
     try:
-        write_config(results, record, path)
+        write_config(results, record, path, found)
     except OSError as error:
         raise unwritable(path, error) from error
     console.print(f"trial {record.number} ({record.pair}) is the pick {pick!r}", markup=False)
     console.print(chosen.sentence, markup=False, soft_wrap=True)
-    console.print(f"train it with: tuner train {path}", soft_wrap=True, markup=False)
+    console.print(f"train it with: tuner train {quote(str(path))}", soft_wrap=True, markup=False)
 
 
 def _verification(directory: StudyDirectory, on: Numbers | None) -> Verification | None:
@@ -73,12 +75,13 @@ def export_members(
         OSError: if it cannot be written.
     """
     results = results_of(directory)
-    members, used = choose_front(results, _verification(directory, on), on)
+    found = _verification(directory, on)
+    members, used = choose_front(results, found, on)
     folder = output or directory.path / FOLDER
     if folder.is_file() or folder.suffix in {".yaml", ".yml", ".json"}:
         raise ValueError(f"--all writes a file per trial into a folder, got the file {folder}")
     try:
-        paths = write_configs(results, members, folder, form or "yaml")
+        paths = write_configs(results, members, folder, form or "yaml", found=found)
     except OSError as error:
         raise unwritable(folder, error) from error
     console.print(f"the front on {used} numbers:", markup=False)
@@ -86,7 +89,9 @@ def export_members(
         console.print(
             f"trial {record.number} ({record.pair}): {path}", soft_wrap=True, markup=False
         )
-    console.print(f"train one with: tuner train {paths[0]}", soft_wrap=True, markup=False)
+    console.print(
+        f"train one with: tuner train {quote(str(paths[0]))}", soft_wrap=True, markup=False
+    )
 
 
 def place(output: Path, name: str, form: Format | None) -> Path:

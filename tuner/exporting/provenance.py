@@ -14,9 +14,11 @@ from tuner.analysis.replicates import groups
 from tuner.analysis.results import Results
 from tuner.exporting.commented_yaml import as_yaml
 from tuner.exporting.made_with import commit, versions
+from tuner.exporting.verified import Verified, verified_numbers
 from tuner.plain_yaml import parse_yaml
 from tuner.quantities import attack_name, measured, num_images
 from tuner.records import TrialRecord
+from tuner.verification.measured import Verification
 
 KEY = "provenance"
 
@@ -45,6 +47,7 @@ class Provenance(Frozen):
     ended: str | None = Field(description="when the trial ended; ISO 8601, UTC")
     config: str = Field(description="fingerprint of the config that was measured")
     exported: Exported
+    verified: Verified | None = Field(None, description="by tuner verify; None: not yet")
     changed: bool = Field(False, description="whether the config is no longer that one")
 
     def sentences(self) -> list[str]:
@@ -56,12 +59,15 @@ class Provenance(Frozen):
             self.pair,
             f"measured on {images}{self.split} images: {measured(self.metrics)}{mean}",
             f"under {self.attack}",
+            *([self.verified.sentence()] if self.verified else []),
         ]
         return [*lines, "the config was changed since"] if self.changed else lines
 
 
-def provenance_of(results: Results, record: TrialRecord) -> Provenance:
-    """Where a trial's config comes from."""
+def provenance_of(
+    results: Results, record: TrialRecord, found: Verification | None = None
+) -> Provenance:
+    """Where a trial's config comes from, and what a verification of the study says of it."""
     return Provenance(
         study=results.study.name,
         trial=record.number,
@@ -75,6 +81,7 @@ def provenance_of(results: Results, record: TrialRecord) -> Provenance:
         standard_deviations=dict(record.spread),
         ended=_moment(record.ended),
         config=fingerprint(record.config),
+        verified=verified_numbers(found, record.number),
         exported=Exported(at=str(_moment(datetime.now(UTC))), commit=commit(), versions=versions()),
     )
 

@@ -35,6 +35,7 @@ from tuner.records import TrialState
 from tuner.showing import results_of
 from tuner.storage.directory import StudyDirectory
 from tuner.student_files import NAMES
+from tuner.verification.measured import load_verification
 
 FORMATS = ("onnx", "pt2")
 CHECKED = 256
@@ -183,7 +184,8 @@ def _provenance(path: Path) -> Provenance | None:
     results, number = results_of(study), int(path.parent.name)
     records = (record for record in results.records if record.number == number)
     complete = [record for record in records if record.state == TrialState.complete]
-    return provenance_of(results, complete[0]) if complete else None
+    found = load_verification(study.path)
+    return provenance_of(results, complete[0], found) if complete else None
 
 
 def _evaluation(path: Path) -> Mapping[str, Any] | None:

@@ -113,7 +113,8 @@ def _accuracy(package: Package) -> str:
             f"student: `tuner evaluate {package.target.path} --attack autoattack`.\n"
         )
     if evaluation.get("verdict"):
-        text += f"\nMasked gradients: {markdown(evaluation['verdict'])}.\n"
+        told = markdown(evaluation["verdict"])
+        text += f"\nIs the robustness real, or are gradients masked? By the gates: {told}.\n"
     return text
 
 
@@ -128,8 +129,8 @@ def _evaluated(evaluation: Mapping[str, Any] | None) -> list[list[str]]:
 
 
 def _under(one: Mapping[str, Any]) -> str:
-    if one["epsilon"] is None:
-        return str(one["attack"])
+    if not one["epsilon"]:
+        return "no attack"
     return f"{one['attack']}, {one['norm']} epsilon {one['epsilon']:.4g}"
 
 

@@ -27,20 +27,15 @@ def package(
     ] = None,
 ) -> None:
     """Make ONNX and torch.export programs of a student, check them, and write its model card."""
-    from tuner.evaluation.target import Foreign, find_target
-    from tuner.packaging.files import refuse_foreign, write_package
-    from tuner.packaging.making import make_package
-    from tuner.study_names import path_at
+    from tuner.packaging.doing import package_student
 
     formats = chosen_formats(form)
-    target = find_target(path_at(checkpoint), Foreign())
-    folder = output or target.path.parent / "package"
-    refuse_foreign(folder)
     with console.status("") as status:
-        made = make_package(target, formats, folder, lambda what: status.update(f"{what} …"))
-    card = write_package(made, folder)
+        made, card = package_student(
+            checkpoint, output, formats, lambda what: status.update(f"{what} …")
+        )
     console.print(checks_table(made))
-    console.print(f"files: {folder}", soft_wrap=True, markup=False)
+    console.print(f"files: {card.parent}", soft_wrap=True, markup=False)
     console.print(f"model card: {card}", soft_wrap=True, markup=False)
 
 

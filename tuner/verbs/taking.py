@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tuner.secrets import without_own_secrets
-from tuner.terminal import PickOn, StudyName, console
+from tuner.terminal import INTERRUPTED, PickOn, StudyName, console
 
 
 class ConfigFormat(StrEnum):
@@ -113,4 +113,7 @@ def train(
         tracking_uri=tracking_uri,
         tracking=tracking,
     )
-    train_and_show(request, console)
+    try:
+        train_and_show(request, console)
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None

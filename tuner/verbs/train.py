@@ -23,9 +23,6 @@ from tuner.study_file import load_trial
 from tuner.tracking.telling import Tracking, tracking_of
 from tuner.training_folder import TrainingFolder
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 and the number of SIGINT."""
-
 TRAINED = Path("runs/train")
 SUMMARISED = ("val/clean_accuracy", "val/robust_accuracy")
 
@@ -59,6 +56,11 @@ class TrainingRequest:
     tracking: bool = True
 
     @property
+    def folder(self) -> Path:
+        """Of the result."""
+        return self.output or TRAINED / self.config.stem
+
+    @property
     def processes(self) -> int:
         """How many train a student together."""
         return self.workers or max(self.gpus or 1, 1)
@@ -88,6 +90,7 @@ def train_and_show(request: TrainingRequest, console: Console) -> None:
     Raises:
         ValueError: if the config, its teacher or its hardware cannot be had, a folder belongs to
             another config, or training diverges.
+        KeyboardInterrupt: after what there is was kept.
     """
     folders = planned(request)
     console.print(f"hardware: {in_words(folders[0].config.hardware)}")
@@ -110,12 +113,13 @@ def planned(request: TrainingRequest) -> list[TrainingFolder]:
     """
     config = _changed(load_trial(request.config), request)
     provenance = _handed_on(request.config, config)
-    output = request.output or TRAINED / request.config.stem
-    folders = [TrainingFolder(output, config, provenance)]
+    folders = [TrainingFolder(request.folder, config, provenance)]
     if request.seeds:
         folders = [
             TrainingFolder(
-                output / f"seed_{seed}", config.model_copy(update={"seed": seed}), provenance
+                request.folder / f"seed_{seed}",
+                config.model_copy(update={"seed": seed}),
+                provenance,
             )
             for seed in request.seeds
         ]
@@ -166,7 +170,7 @@ def _train(folder: TrainingFolder, request: TrainingRequest, console: Console) -
             soft_wrap=True,
             markup=False,
         )
-        raise SystemExit(INTERRUPTED) from None
+        raise
     except ValueError as error:
         _ended(folder, tracking, TrialState.failed, str(error))
         raise

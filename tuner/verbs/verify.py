@@ -1,19 +1,10 @@
 """``tuner verify``: the front on the test split, under AutoAttack, over several seeds."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tuner.terminal import StudyName, console
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from tuner.storage.directory import StudyDirectory
-    from tuner.verification.measured import Verification
-
-INTERRUPTED = 130
-"""Exit code of what was stopped by Ctrl-C: 128 and the number of SIGINT."""
+from tuner.terminal import INTERRUPTED, StudyName, console
 
 
 def verify(  # noqa: PLR0917 - Typer passes options by position
@@ -40,41 +31,18 @@ def verify(  # noqa: PLR0917 - Typer passes options by position
 ) -> None:
     """Measure the front on the test split, over seeds and radii; goes on where it was stopped."""
     from trainables.attack_text import parse_attack
-    from tuner.reporting.writing import write_as_it_stands
-    from tuner.showing import results_of
+    from trainables.radii import parse_radii
     from tuner.study_names import opened
-    from tuner.verification.front import show_verification
+    from tuner.verification.doing import verify_and_show
     from tuner.verification.plan import Asked
-    from tuner.verification.session import verify as verify_study
 
-    asked = Asked(seeds, parse_attack(attack), _radii(epsilon), neighbours, images, gates, seed)
+    asked = Asked(
+        seeds, parse_attack(attack), parse_radii(epsilon), neighbours, images, gates, seed
+    )
     with opened(study) as place:
         try:
-            found = verify_study(place, asked, console, address)
+            verify_and_show(place, asked, console, address)
         except KeyboardInterrupt:
-            go_on = f"the same command goes on: tuner verify {study}"
-            console.print(f"stopped; {go_on}", soft_wrap=True)
+            told = f"stopped; the same command goes on: tuner verify {study}, with the same options"
+            console.print(told, soft_wrap=True, markup=False)
             raise SystemExit(INTERRUPTED) from None
-        show_verification(found, place, console)
-        report = write_as_it_stands(place, results_of(place))
-        _log(found, place, console)
-        console.print(f"report: {report}", soft_wrap=True, markup=False)
-
-
-def _radii(text: str | None) -> tuple[float, ...] | None:
-    from trainables.radii import parse_radius
-
-    return None if text is None else tuple(parse_radius(part) for part in text.split(","))
-
-
-def _log(found: "Verification", directory: "StudyDirectory", console: "Console") -> None:
-    """To MLflow, where the study has its runs there; a server that is away costs nothing."""
-    from tuner.tracking.verification import log_verification
-
-    try:
-        count = log_verification(found, directory)
-    except ConnectionError as error:
-        console.print(f"not in MLflow: {error}", soft_wrap=True, markup=False)
-        return
-    if count:
-        console.print(f"in MLflow: test/ metrics of {count} trials, verification/ of the study")

@@ -142,9 +142,10 @@ def _member(found: Verification, member: VerifiedMember, x: Span, y: Span) -> st
         start = f"{_across(x, promised[0]):.1f} {_down(y, promised[1]):.1f}"
         line = f'<path d="M{start}L{right:.1f} {below:.1f}" stroke="{colour}" opacity=".6"/>'
     fill = "var(--paper)" if member.is_baseline else colour
+    name = found.names.get(member.trial, "")
     text = escape(f"trial {member.trial}: {end[0]:.1f} % clean, {end[1]:.1f} % robust")
     return (
         f'<g>{line}<circle cx="{right:.1f}" cy="{below:.1f}" r="5.5" fill="{fill}" '
         f'stroke="{colour}" stroke-width="2"><title>{text}</title></circle>'
-        f'<text x="{right + 9:.1f}" y="{below - 6:.1f}">{member.trial}</text></g>'
+        f'<text x="{right + 9:.1f}" y="{below - 6:.1f}">{name}</text></g>'
     )

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -16,12 +16,25 @@ from tuner.analysis.results import Results
 from tuner.records import Metrics, TrialRecord, TrialState
 from tuner.study import StudyConfig
 from tuner.verification.members import Role, dominators
-from tuner.verification.statistics import Estimate, overlap
+from tuner.verification.statistics import Estimate, Interval, of_difference, overlap
 
 FOLDER, FILE = "verification", "verification.json"
 CLEAN = "clean"
 DERIVED = "table"
 """What the file holds for readers that are no Python; it is worked out anew."""
+
+
+class Optimism(NamedTuple):
+    """What validation promised beyond what the test split keeps.
+
+    Attributes:
+        mean: over configs, in accuracy (0.01 is a point); above 0: the choice was lucky.
+        interval: 95 %, of the choice of images; as wide as for one config, as all share their
+            images. None where nobody knows how many images validation had.
+    """
+
+    mean: float
+    interval: Interval | None
 
 
 class Measured(Frozen):
@@ -171,6 +184,15 @@ class Verification(Frozen):
         """Whether no other member is better, in the means."""
         return self.results.ranks[member.trial] == 0
 
+    @cached_property
+    def names(self) -> Mapping[int, str]:
+        """What a picture writes beside each member: those at one place share the first's."""
+        places: dict[tuple[float, float], list[int]] = {}
+        for member in self.measured:
+            robust = member.estimate(self.attack, self.threat.epsilon).mean
+            places.setdefault((member.estimate(CLEAN, 0.0).mean, robust), []).append(member.trial)
+        return {together[0]: ", ".join(map(str, together)) for together in places.values()}
+
     def beaten_by(self, member: VerifiedMember) -> list[VerifiedMember]:
         """Members of the verified front that are nowhere worse and somewhere better, in means."""
         known = {record.number: record for record in self.results.records}
@@ -189,23 +211,32 @@ class Verification(Frozen):
         asked = {member.trial for member in self.members}
         return [record for record in results.front if record.number not in asked]
 
-    def optimism(self, members: list[VerifiedMember]) -> dict[str, float]:
+    def optimism(self, members: list[VerifiedMember]) -> dict[str, Optimism]:
         """How far validation promised more than the same attack finds on the test split.
 
         Returns:
-            Mean over the members, in accuracy (0.01 is a point), by ``val/clean_accuracy`` and
-            ``val/robust_accuracy``; above 0: the choice was lucky.
+            By ``val/clean_accuracy`` and ``val/robust_accuracy``, where validation measured it.
         """
-        epsilon = self.threat.epsilon
-        weak = (self.validation_attack, epsilon)
-        lost: dict[str, list[float]] = {"val/clean_accuracy": [], "val/robust_accuracy": []}
-        for metric, place in zip(lost, ((CLEAN, 0.0), weak), strict=True):
-            lost[metric] = [
-                m.validation[metric] - m.estimate(*place).mean
-                for m in members
-                if metric in m.validation
-            ]
-        return {name: statistics.fmean(found) for name, found in lost.items() if found}
+        weak = (self.validation_attack, self.threat.epsilon)
+        found = {
+            metric: self._optimism([m for m in members if metric in m.validation], metric, place)
+            for metric, place in {
+                "val/clean_accuracy": (CLEAN, 0.0),
+                "val/robust_accuracy": weak,
+            }.items()
+        }
+        return {metric: one for metric, one in found.items() if one is not None}
+
+    def _optimism(
+        self, members: list[VerifiedMember], metric: str, place: tuple[str, float]
+    ) -> Optimism | None:
+        if not members:
+            return None
+        promised = statistics.fmean(m.validation[metric] for m in members)
+        kept = statistics.fmean(m.estimate(*place).mean for m in members)
+        count = int(members[0].validation.get("val/count", 0))
+        interval = of_difference(promised, count, kept, self.images) if count else None
+        return Optimism(promised - kept, interval)
 
     def left_by_attack(self, members: list[VerifiedMember]) -> float | None:
         """Share of what the study's own attack leaves on the test split that this one leaves, too.

@@ -49,7 +49,7 @@ def _draw(axes: Axes, found: Verification, member: VerifiedMember) -> None:
     face: dict[str, Any] = {white: "white"}
     axes.plot(x, y, "o", markersize=8, color=colour, zorder=4, **face)
     axes.annotate(
-        str(member.trial),
+        found.names.get(member.trial, ""),
         (x, y),
         xytext=(6, 5),
         textcoords="offset points",

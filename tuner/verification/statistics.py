@@ -1,5 +1,6 @@
 """How sure an accuracy is that was measured over a few seeds, on the same images for each."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,6 +84,14 @@ class Estimate:
         spread = of_seeds**2 / (count - 1) + of_images**2 / max(1, self.images - 1)
         quantile = student_quantile(0.975, total**2 / spread)
         return quantile * float(total**0.5)
+
+
+def of_difference(one: float, images: int, other: float, others: int) -> Interval:
+    """95 % interval of ``one - other``, each on images of its own (Newcombe, 1998, method 10)."""
+    low, high = wilson(one, images)
+    low_other, high_other = wilson(other, others)
+    down, up = math.hypot(one - low, high_other - other), math.hypot(high - one, other - low_other)
+    return one - other - down, one - other + up
 
 
 def student_quantile(share: float, freedom: float) -> float:

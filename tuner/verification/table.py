@@ -7,8 +7,8 @@ from rich.text import Text
 
 from tuner.analysis.results import Results
 from tuner.analysis.tables import constraints_sentence, plain_table
-from tuner.quantities import difference, radius, written
-from tuner.verification.measured import CLEAN, Verification, VerifiedMember
+from tuner.quantities import radius, written
+from tuner.verification.measured import CLEAN, Optimism, Verification, VerifiedMember
 from tuner.verification.statistics import Estimate
 
 Row = dict[str, Any]
@@ -161,16 +161,16 @@ def means(found: Verification) -> str:
 
 
 def sentences(found: Verification) -> list[str]:
-    """What the numbers say: who fell, how optimistic validation was, what could not be done."""
+    """What the numbers say: who fell, how lucky validation was, what to doubt, what failed."""
     if not found.measured:
         return ["Nothing could be measured on the test split.", *_failures(found)]
-    return [*_fallen(found), *_optimism(found), *_failures(found)]
+    return [*_fallen(found), *_optimism(found), *_masking(found), *_failures(found)]
 
 
 def _fallen(found: Verification) -> list[str]:
     front = [member for member in found.measured if member.role == "front"]
     fallen = [member for member in front if not found.is_on_front(member)]
-    risen = [m for m in found.measured if m.role == "neighbour" and found.is_on_front(m)]
+    risen = [m for m in found.measured if m.role != "front" and found.is_on_front(m)]
     count = f"{len(front) - len(fallen)} of the {len(front)} trials on the validation front stay"
     beaten = [member for member in fallen if found.beaten_by(member)]
     bad = [member for member in fallen if member not in beaten]
@@ -195,7 +195,10 @@ def _optimism(found: Verification) -> list[str]:
     ]
     left = {name: found.left_by_attack(groups[name]) for name in lost}
     kept = [f"{100 * share:.0f} % ({name})" for name, share in left.items() if share is not None]
-    bias = f"Selection bias, validation minus test under the study's own attack: {'; '.join(told)}."
+    bias = (
+        "Selection bias, validation minus test under the study's own attack, in points (95 % "
+        f"interval of the choice of images): {'; '.join(told)}."
+    )
     if not kept:
         return [bias]
     weaker = any(share is not None and share > 1 for share in left.values())
@@ -207,12 +210,31 @@ def _optimism(found: Verification) -> list[str]:
     ]
 
 
+def _masking(found: Verification) -> list[str]:
+    asked = [(m.trial, run) for m in found.measured for run in m.runs if run.verdict is not None]
+    if not asked:
+        return ["Masked gradients were not looked for."]
+    doubted = [(trial, run) for trial, run in asked if run.verdict != "plausible"]
+    return [
+        f"Gates against masked gradients: {len(asked) - len(doubted)} of {len(asked)} students are "
+        "plausible.",
+        *(f"trial {trial} seed {run.seed}: {run.verdict}." for trial, run in doubted),
+    ]
+
+
 def _group(name: str, members: list[VerifiedMember]) -> str:
     return f"{name} ({len(members)} config{'s' if len(members) > 1 else ''})"
 
 
-def _points(lost: dict[str, float], name: str) -> str:
-    return difference("accuracy", lost[name]) if name in lost else "not measured"
+def _points(lost: dict[str, Optimism], name: str) -> str:
+    if name not in lost:
+        return "not measured"
+    mean, interval = lost[name]
+    return _signed(mean) + (f" ({' to '.join(map(_signed, interval))})" if interval else "")
+
+
+def _signed(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # + 0.0: no minus before a zero
 
 
 def _failures(found: Verification) -> list[str]:

@@ -15,14 +15,23 @@ from written_study import STUDY, write_results, write_study
 
 from trainables.config import TrialConfig
 from trainables.single import train
-from tuner import Study, compare, evaluate
+from tuner import Study, compare, evaluate, package
+from tuner import train as train_file
 from tuner.analysis.results import Results
 from tuner.api.frames import curves_frame, front_frame, hypervolume_frame, trials_frame
+from tuner.exporting.provenance import read_provenance
 from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
 from tuner.study_file import load_study
 from tuner.verification.files import write_files
 
+QUICK = {
+    "data": {"name": "digits", "batch_size": 200, "images": 900},
+    "student": {"architecture": "small_resnet6"},
+    "attack": {"steps": 1},
+    "threat": {"epsilon": 0.1},
+    "epochs": 1,
+}
 KINDS = ["front", "curves", "parallel_coordinates", "importances", "hypervolume"]
 
 
@@ -100,6 +109,8 @@ def test_a_study_that_has_not_begun_says_so_and_leaves_no_trace(tmp_path):
 
     with pytest.raises(ValueError, match=r"has not begun in .*; run it first: study.run()"):
         study.front  # noqa: B018
+    with pytest.raises(ValueError, match="has not begun"):
+        study.verify()
 
     assert "not begun" in repr(study)
     assert (len(study), list(tmp_path.iterdir())) == (0, [])
@@ -245,15 +256,7 @@ def test_studies_of_different_tasks_are_not_compared(small, tmp_path):
 
 
 def test_a_checkpoint_is_measured_into_a_frame(tmp_path):
-    config = TrialConfig.model_validate(
-        {
-            "data": {"name": "digits", "batch_size": 200, "images": 900},
-            "student": {"architecture": "small_resnet6"},
-            "attack": {"steps": 1},
-            "threat": {"epsilon": 0.1},
-            "epochs": 1,
-        }
-    )
+    config = TrialConfig.model_validate(QUICK)
     list(train(config, tmp_path / "checkpoint.pt", tmp_path))
 
     measured = evaluate(tmp_path, "fgsm", [0.05, 0.1], images=50, gates=False)
@@ -305,6 +308,81 @@ def test_picks_go_by_verified_numbers_as_tuner_export_does(tmp_path):
     assert study.pick("max-robust", on="validation").number == 1
     text = study.export("max-robust", tmp_path / "a.yaml").read_text()
     assert "trial 2 (searched)" in text
+
+
+@pytest.fixture
+def verified(tmp_path):
+    """A verified study of two trials."""
+    teachers = {"wide": {"architecture": "small_resnet8"}}
+    results = study_of((0.95, 0.30), (0.90, 0.50), trials=2, teachers=teachers)
+    folder = write_results(results, tmp_path / "x")
+    counts = {0: ((285, 60), (282, 66)), 1: ((264, 120), (261, 120))}
+    members = [make_member(results, number, *pairs) for number, pairs in counts.items()]
+    write_files(make_verification(results, *members), folder / "verification")
+    return Study.open(folder)
+
+
+def test_a_verified_front_is_a_frame_with_intervals_behind_each_accuracy(verified):
+    frame = verified.verified
+
+    metric = "test/autoattack_accuracy"
+    assert frame.index.tolist() == [0, 1]
+    assert frame.loc[0, metric] == pytest.approx(63 / 300)
+    assert frame.loc[0, f"{metric}_sd"] == pytest.approx(18**0.5 / 300)
+    assert frame[f"{metric}_low"].lt(frame[metric]).all()
+    assert frame[f"{metric}_high"].gt(frame[metric]).all()
+    assert frame["on_front"].all()
+
+
+def test_before_a_verification_there_is_no_frame_of_it(small):
+    with pytest.raises(ValueError, match=r"has not been opened; .* with: study.verify\(\)"):
+        small.verified  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seeds": 0}, "seeds must be at least 1, got 0"),
+        ({"neighbours": -1}, "neighbours must be at least 0, got -1"),
+        ({"images": 0}, "images must be at least 1, got 0"),
+        ({"attack": "autoatack"}, "did you mean 'autoattack'"),
+        ({"epsilon": [0.1, 2]}, "epsilon must be a number or fraction above 0"),
+    ],
+)
+def test_what_cannot_be_verified_is_one_sentence(small, options, words):
+    with pytest.raises(ValueError, match=words):
+        small.verify(**options)
+
+
+def test_an_exported_config_carries_the_verified_numbers(verified, tmp_path):
+    path = verified.export("max-robust", tmp_path / "best.yaml")
+
+    told = read_provenance(path).verified
+    assert told.metrics == pytest.approx(
+        {"test/clean_accuracy": 262.5 / 300, "test/autoattack_accuracy": 120 / 300}
+    )
+    assert (told.seeds, told.images) == ((0, 1), 300)
+    assert (
+        "# verified on 300 test images: 87.5 % clean accuracy, 40.0 % under AutoAttack "
+        "(standard), Linf epsilon 0.15, means of 2 seeds\n"
+    ) in path.read_text()
+    by_validation = verified.export("max-robust", tmp_path / "other.yaml", on="validation")
+    assert read_provenance(by_validation).verified is None
+
+
+def test_an_exported_config_is_trained_and_packaged(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(QUICK))
+
+    folder = train_file("one.yaml", seeds=2, tracking=False)
+    packaged = package(folder / "seed_1", formats="pt2")
+
+    assert str(folder) == "runs/train/one"
+    assert "over 2 seeds: " in capsys.readouterr().out
+    assert packaged.checks.index.tolist() == ["PyTorch, eager", "student.pt2"]
+    assert packaged.checks["differing"].tolist() == [0, 0]
+    assert packaged.checks["robust_accuracy"].nunique() == 1
+    assert packaged.card.parent == packaged.folder == folder / "seed_1" / "package"
 
 
 def test_the_hours_of_the_hypervolume_are_those_of_all_replicates():

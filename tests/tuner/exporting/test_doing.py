@@ -43,6 +43,16 @@ def test_without_a_word_the_knee_goes_to_the_studys_folder(export, results, tmp_
     assert load_trial_config(path).model_dump(mode="json") == results.knee.config
 
 
+def test_the_command_that_is_told_takes_a_path_with_spaces(export, tmp_path):
+    _, output = export("--output", "my best.yaml")
+
+    assert output.endswith("train it with: tuner train 'my best.yaml'")
+    first = [
+        line for line in (tmp_path / "my best.yaml").read_text().splitlines() if "again" in line
+    ]
+    assert first == ["# train it again: tuner train 'my best.yaml'"]
+
+
 def test_all_members_of_the_front_go_into_a_folder(export, results, tmp_path):
     code, output = export("--all", "--format", "json", "--output", "front")
 
@@ -75,7 +85,7 @@ def test_the_files_name_and_the_format_agree(export, tmp_path, arguments, path):
         (("--pick", "trial:7"), "trial 7 is failed; only complete trials can be picked"),
         (("--pick", "trial:11"), "trial 11 is stopped; only complete trials can be picked"),
         (("--pick", "trial:51000"), "trial 51000 is not in the study"),
-        (("--pick", "robust>=0.99"), "no complete trial has val/robust_accuracy >= 0.99"),
+        (("--pick", "robust>=0.99"), "no complete trial has robust accuracy >= 0.99"),
         (("--pick", "robust>=40"), "write a share in [0, 1], not percent"),
         (("--pick", "best"), "unknown pick 'best'; allowed are forms such as knee"),
         (("--pick", "knee", "--all"), "got --pick knee too; use one"),

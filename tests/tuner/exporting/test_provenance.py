@@ -4,10 +4,11 @@ import subprocess
 
 import pytest
 from make_records import make_record, make_results, make_study
+from make_verification import make_member, make_verification, study_of
 
 from trainables.frozen import fingerprint
 from tuner.analysis.results import Results
-from tuner.exporting.config_files import export_config
+from tuner.exporting.config_files import export_config, write_config
 from tuner.exporting.made_with import commit, versions
 from tuner.exporting.provenance import as_comments, from_comments, provenance_of, read_provenance
 
@@ -76,6 +77,32 @@ def test_what_follows_the_block_is_not_part_of_it():
 def test_a_changed_config_says_so():
     assert provenance(changed=True).sentences()[-1] == "the config was changed since"
     assert "the config was changed since" not in provenance().sentences()
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_verified_numbers_go_with_the_config(suffix, tmp_path):
+    results = study_of((0.95, 0.30))
+    member = make_member(results, 0, (285, 60), (282, 66), verdict="masked gradients: …")
+
+    path = write_config(
+        results, results.knee, tmp_path / f"a.{suffix}", make_verification(results, member)
+    )
+
+    found = read_provenance(path).verified
+    assert found.metrics["test/autoattack_accuracy"] == pytest.approx(63 / 300)
+    low, high = found.intervals["test/autoattack_accuracy"]
+    assert low < 63 / 300 < high
+    assert found.sentence() == (
+        "verified on 300 test images: 94.5 % clean accuracy, 21.0 % under AutoAttack (standard), "
+        "Linf epsilon 0.15, means of 2 seeds; masked gradients in seed 0, 1"
+    )
+
+
+def test_a_trial_that_was_not_verified_has_no_such_numbers():
+    results = study_of((0.95, 0.30), (0.90, 0.50))
+    found = make_verification(results, make_member(results, 0, (285, 60)))
+
+    assert provenance_of(results, results.complete[1], found).verified is None
 
 
 def test_the_commit_is_that_of_the_checkout():

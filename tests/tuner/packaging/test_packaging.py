@@ -162,24 +162,30 @@ def test_the_cards_python_runs(made, monkeypatch):
 
 def test_what_tuner_evaluate_found_of_the_same_weights_is_in_the_card(made):
     row = {"attack": "AutoAttack", "norm": "linf", "epsilon": 0.1, "total": 300, "correct": 30}
-    evaluation = {"split": "test", "accuracies": [row], "verdict": "nothing is masked"}
+    evaluation = {
+        "split": "test",
+        "accuracies": [row],
+        "verdict": "masked gradients: gradients exist? No",
+    }
 
     card = model_card(dataclasses.replace(made, evaluation=evaluation))
 
     assert "| AutoAttack, linf epsilon 0.1 | test | 300 | 10.0 | 7.1 to 13.9 |" in card
-    assert "Masked gradients: nothing is masked." in card
+    assert "By the gates: masked gradients: gradients exist? No." in card
     assert "AutoAttack was not run" not in card
 
 
 def test_an_evaluation_without_autoattack_leaves_the_warning_and_has_its_verdict(made):
     row = {"attack": "PGD-20", "norm": "linf", "epsilon": 0.1, "total": 300, "correct": 60}
-    evaluation = {"split": "test", "accuracies": [row], "verdict": "plausible"}
+    clean = {**row, "attack": "clean", "epsilon": 0.0, "correct": 240}
+    evaluation = {"split": "test", "accuracies": [clean, row], "verdict": "plausible"}
 
     card = model_card(dataclasses.replace(made, evaluation=evaluation))
 
+    assert "| no attack | test | 300 | 80.0 |" in card
     assert "| PGD-20, linf epsilon 0.1 |" in card
     assert "AutoAttack was not run on this student" in card
-    assert "Masked gradients: plausible." in card
+    assert "Is the robustness real, or are gradients masked? By the gates: plausible." in card
 
 
 def test_a_program_that_predicts_otherwise_is_not_called_good(made, tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from trainables.intervals import wilson
-from tuner.verification.statistics import Estimate, overlap
+from tuner.verification.statistics import Estimate, of_difference, overlap
 
 
 def test_one_seed_has_the_interval_of_its_images_alone():
@@ -78,6 +78,12 @@ def test_the_interval_covers_the_truth_at_least_as_often_as_it_says(seeds, sd):
         covered += low <= truth <= high
 
     assert covered / 600 > 0.93
+
+
+def test_the_interval_of_a_difference_is_newcombes():
+    interval = of_difference(56 / 70, 70, 48 / 80, 80)  # his example, method 10
+
+    assert interval == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_intervals_overlap_or_do_not():

@@ -15,7 +15,9 @@ from make_verification import (
 
 from tuner.analysis.results import Results
 from tuner.verification.files import write_files
+from tuner.verification.html import picture
 from tuner.verification.measured import load_verification
+from tuner.verification.statistics import of_difference
 from tuner.verification.table import (
     caption,
     sentences,
@@ -80,11 +82,49 @@ def test_masked_gradients_are_in_the_verdict(results):
     assert verdict(found, masked) == "knee, masked gradients in seed 0, 1"
 
 
+def test_why_the_gates_do_not_believe_a_student_is_said(results):
+    why = "masked gradients: gradients exist? No: 9 of 300 images have none"
+
+    found = make_verification(
+        results,
+        make_member(results, 0, (285, 60), (282, 66)),
+        make_member(results, 1, (264, 120), verdict=why),
+    )
+
+    assert sentences(found)[-2:] == [
+        "Gates against masked gradients: 2 of 3 students are plausible.",
+        f"trial 1 seed 0: {why}.",
+    ]
+
+
+def test_a_verification_without_gates_says_so(results):
+    found = make_verification(results, make_member(results, 0, (285, 60), verdict=None))
+
+    assert sentences(found)[-1] == "Masked gradients were not looked for."
+
+
 def test_optimism_compares_the_same_attack_on_both_splits(found):
     lost = found.optimism([member(found, 1)])
 
-    assert lost["val/clean_accuracy"] == pytest.approx(0.90 - 262.5 / IMAGES)
-    assert lost["val/robust_accuracy"] == pytest.approx(0.50 - 130 / IMAGES)
+    assert lost["val/clean_accuracy"].mean == pytest.approx(0.90 - 262.5 / IMAGES)
+    assert lost["val/robust_accuracy"].mean == pytest.approx(0.50 - 130 / IMAGES)
+
+
+def test_selection_bias_says_how_far_the_choice_of_images_alone_could_take_it(found):
+    told = sentences(found)[1]
+
+    low, high = of_difference(0.40, 360, (73 + 130) / 2 / IMAGES, IMAGES)
+    assert told.startswith("Selection bias, validation minus test under the study's own attack, in")
+    assert f"+6.2 ({100 * low:+.1f} to {100 * high:+.1f}) robust" in told
+
+
+def test_without_a_number_of_validation_images_the_bias_has_no_interval(results):
+    one = make_member(results, 0, (285, 60))
+    unknown = {k: v for k, v in one.validation.items() if k != "val/count"}
+
+    told = sentences(make_verification(results, one.model_copy(update={"validation": unknown})))[1]
+
+    assert told.endswith("chosen (1 config) +0.0 clean, +6.7 robust.")
 
 
 def test_what_an_attack_leaves_is_told_of_the_members_together(found):
@@ -101,6 +141,25 @@ def test_who_fell_from_the_front_and_who_rose_is_said(found):
     assert sentences(found)[0] == (
         "1 of the 2 trials on the validation front stay; beaten now: 1; new on it: 2."
     )
+
+
+def test_a_baseline_that_rose_to_the_front_is_said(results):
+    found = make_verification(
+        results,
+        make_member(results, 0, (285, 60)),
+        make_member(results, 2, (270, 129), role="baseline"),
+    )
+
+    assert sentences(found)[0] == ("1 of the 1 trials on the validation front stay; new on it: 2.")
+
+
+def test_members_at_one_place_share_a_name_in_pictures(results):
+    counts = {0: (285, 60), 1: (264, 120), 2: (285, 60)}
+
+    found = make_verification(results, *(make_member(results, n, c) for n, c in counts.items()))
+
+    assert found.names == {0: "0, 2", 1: "1"}
+    assert picture(found).count(">0, 2</text>") == 1
 
 
 def test_a_member_of_which_nothing_was_measured_is_told_and_counts_nowhere(results):
