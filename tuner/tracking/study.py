@@ -119,8 +119,25 @@ class MlflowStudy:
         run = self.client.get_run(self.run_id)
         totals = mlflow_parent.totals(trial.tags for trial in self._trials.values())
         self.tag(self.run_id, mlflow_parent.missing(totals, run.data.tags))
+        if status != "FINISHED":
+            self._leave_unfinished(mlflow_records.milliseconds(ended))
         if run.info.status != status:
             self.client.set_terminated(self.run_id, status, mlflow_records.milliseconds(ended))
+
+    def _leave_unfinished(self, ended: int | None) -> None:
+        """Where no driver runs, no trial does; ``write`` lets one that goes on run again."""
+        state = {"tuner.state": "unfinished"}
+        for trial in self._trials.values():
+            if trial.status == "RUNNING":
+                self.tag(trial.run_id, state)
+                self.client.set_terminated(trial.run_id, "KILLED", ended)
+                trial.status = "KILLED"
+                trial.tags |= state
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials have a run."""
+        return len(self._trials)
 
     def trial(self, number: int) -> Written | None:
         """What MLflow holds of a trial; None if it has no run."""
