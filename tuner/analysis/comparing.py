@@ -1,6 +1,8 @@
 """What ``tuner compare`` does: a table, a picture, and both as JSON."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,12 +40,15 @@ def compare_and_show(
     """Compare studies, or the parts of one; print the table and write picture and JSON.
 
     Raises:
-        ValueError: if they cannot be compared, or there is only one thing to compare.
+        ValueError: if they cannot be compared, there is only one thing to compare, or ``output`` is
+            no PNG.
         OSError: if the files cannot be written.
     """
     comparison = Comparison(contenders_of(places, by), seed)
     title = file_name(places, by)
-    path = (output or RUNS / f"compare-{title}.png").with_suffix(".png")
+    path = output or RUNS / f"compare-{title}.png"
+    if path.suffix != ".png":
+        raise ValueError(f"--output {path} must end in .png; the numbers go into a .json beside it")
     picture = comparison_png(comparison, f"{title}: fronts compared")
     console.print(comparison_table(comparison))
     console.print(_verdict(comparison), soft_wrap=True, markup=False)
@@ -73,13 +78,22 @@ def contenders_of(places: Sequence[StudyDirectory], by: Part | None) -> list[Con
         raise ValueError(f"--by {by} compares the parts of one study, got {len(places)} studies")
     if by:
         return parts(results_of(places[0]), by)
-    named = {place.path.resolve(): (place.path.name, results_of(place)) for place in places}
-    return whole_studies(list(named.values()))
+    return whole_studies([(name, results_of(place)) for name, place in _named(places).items()])
+
+
+def _named(places: Sequence[StudyDirectory]) -> dict[str, StudyDirectory]:
+    """Different studies by the names of their folders, or by their paths where those are equal."""
+    different = {place.path.resolve(): place for place in places}
+    folders = Counter(path.name for path in different)
+    return {
+        path.name if folders[path.name] == 1 else str(place): place
+        for path, place in different.items()
+    }
 
 
 def file_name(places: Sequence[StudyDirectory], by: Part | None) -> str:
-    """``digits-by-method``, ``digits-vs-cifar``."""
-    names = "-vs-".join(dict.fromkeys(place.path.resolve().name for place in places))
+    """``digits-by-method``, ``digits-vs-cifar``; of equal folders ``a-digits-vs-b-digits``."""
+    names = "-vs-".join(re.sub("[/:]+", "-", name).strip("-.") for name in _named(places))
     return f"{names}-by-{by}" if by else names
 
 
