@@ -16,6 +16,7 @@ from tuner.analysis.comparison import Comparison, Contender, Part, Row, parts, w
 from tuner.analysis.tables import attack_sentence, images_sentence, plain_table, row
 from tuner.exporting.doing import unwritable
 from tuner.pictures.comparison import comparison_png
+from tuner.quantities import count
 from tuner.showing import results_of
 from tuner.storage.atomic import write_atomically
 from tuner.storage.directory import StudyDirectory
@@ -104,13 +105,13 @@ def comparison_table(comparison: Comparison) -> Table:
     table = plain_table("Fronts compared", caption=f"{how} {COVERS}")
     table.add_column("front", overflow="fold")
     for heading in ("configs", "unbeaten", "hypervolume", "over trials", "over images"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in comparison.rows:
         table.add_row(
             Text(one.contender.name),
             str(len(one.contender.results.complete)),
             str(len(one.on_front)),
-            f"{one.hypervolume:.3g}",
+            count(one.hypervolume),
             _written(one.over_trials),
             "-" if one.over_images is None else _written(one.over_images),
         )
@@ -118,7 +119,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def _written(interval: Interval) -> str:
-    return f"{interval[0]:.3g}–{interval[1]:.3g}"
+    return f"{count(interval[0])}–{count(interval[1])}"
 
 
 def _verdict(comparison: Comparison) -> str:

@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from tuner.analysis.narrow import LEAST_TEXT, left_out
 from tuner.analysis.results import Results
 from tuner.quantities import (
     attack_name,
@@ -34,6 +35,13 @@ NARROW = {
     "temperature": "τ",
 }
 """Headings for a terminal of 80 columns."""
+
+TEXT = {"teacher > student", "student", "method", "label"}
+OPTIONAL = [NARROW[name] for name in ("parameters", "temperature", *reversed(SYMBOLS))]
+"""Columns that a narrow terminal goes without, the first one first."""
+
+WIDE = 1000
+"""Columns of a page or a file."""
 
 
 def temperature(config: Mapping[str, Any]) -> float | None:
@@ -148,27 +156,34 @@ def label(results: Results, record: TrialRecord) -> str:
     return ", ".join(parts)
 
 
-def front_table(results: Results) -> Table:
+def front_table(results: Results, width: int = WIDE) -> Table:
     """The front, the knee marked; under a line, the baselines of each student.
 
-    A baseline that is on the front stands in both parts and says so.
+    A baseline that is on the front stands in both parts and says so. In a terminal of fewer columns
+    than ``width`` should be, size, temperature and weights go, and the caption says so.
     """
-    table = plain_table(f"Front of {results.study.name}{so_far(results)}", caption=caption(results))
-    for heading in headings(results):
-        text = heading in {"teacher > student", "student", "method", "label"}
+    own = sorted(results.baselines, key=lambda record: (record.student, record.number))
+    names = [NARROW.get(name, name) for name in headings(results)]
+    rows = [cells(results, record) for record in [*results.front, *own]]
+    gone = left_out(names, rows, width, text=TEXT, optional=OPTIONAL)
+    more = f" Too narrow for {', '.join(gone)}: tuner front --format csv has all." if gone else ""
+    title = f"Front of {results.study.name}{so_far(results)}"
+    table = plain_table(title, caption=f"{caption(results)}{more}")
+    kept = [column for column, name in enumerate(names) if name not in gone]
+    for name in (names[column] for column in kept):
         table.add_column(
-            NARROW.get(heading, heading),
-            justify="left" if text else "right",
-            no_wrap=not text,
+            name,
+            justify="left" if name in TEXT else "right",
+            no_wrap=name not in TEXT,
             overflow="fold",
-            min_width=8 if text else None,
+            min_width=LEAST_TEXT if name in TEXT else None,
         )
-    for record in results.front:
-        style = "bold" if record.number == results.knee.number else ""
-        table.add_row(*map(Text, cells(results, record)), style=style)
-    table.add_section()
-    for record in sorted(results.baselines, key=lambda record: (record.student, record.number)):
-        table.add_row(*map(Text, cells(results, record)), style="dim")
+    for place, row in enumerate(rows):
+        if place == len(results.front):
+            table.add_section()
+        style = "dim" if place >= len(results.front) else ""
+        style = "bold" if "knee" in row[-1] and not style else style
+        table.add_row(*(Text(row[column]) for column in kept), style=style)
     return table
 
 
@@ -192,37 +207,42 @@ def plain_table(title: str, caption: str | None = None) -> Table:
     )
 
 
-def studies_table(studies: Mapping[str, Results]) -> Table:
+def studies_table(studies: Mapping[str, Results], width: int = WIDE) -> Table:
     """One row per study, by the name of its folder, beside it its own name if that is another.
 
-    Hypervolumes compare only where objectives and data are the same.
+    Hypervolumes compare only where objectives and data are the same. In a terminal of too few
+    columns, those of ``width``, counts and hypervolume go.
     """
+    names = ["study", "complete", "stopped", "failed", "front", "volume", "best", "knee"]
+    rows = [_study_cells(folder, results) for folder, results in studies.items()]
+    gone = left_out(names, rows, width, text={"best"}, optional=["stopped", "failed", "volume"])
     table = plain_table("Studies")
-    for heading in ("study", "complete", "stopped", "failed", "front", "volume", "best", "knee"):
-        text = heading in {"study", "best", "knee"}
+    kept = [column for column, name in enumerate(names) if name not in gone]
+    for name in (names[column] for column in kept):
         table.add_column(
-            heading, justify="left" if text else "right", no_wrap=heading != "best", overflow="fold"
+            name,
+            justify="left" if name in {"study", "best"} else "right",
+            no_wrap=name != "best",
+            overflow="fold",
         )
-    for folder, results in studies.items():
-        name = results.study.name
-        summary = results.summary
-        table.add_row(
-            Text(folder if folder == name else f"{folder}\n({name})"),
-            f"{summary['trials/complete']:.0f} of {results.study.trials}",
-            str(len(results.stopped)),
-            str(len(results.failed)),
-            str(len(results.front)),
-            f"{results.hypervolume:.4g}",
-            measured(
-                {
-                    m: summary[f"best/{m.split('/')[-1]}"]
-                    for m in results.metrics
-                    if results.complete
-                }
-            ),
-            f"trial {results.knee.number}" if results.complete else "-",
-        )
+    for row in rows:
+        table.add_row(*(Text(row[column]) for column in kept))
     return table
+
+
+def _study_cells(folder: str, results: Results) -> list[str]:
+    name, summary = results.study.name, results.summary
+    bests = {m: summary[f"best/{m.split('/')[-1]}"] for m in results.metrics if results.complete}
+    return [
+        folder if folder == name else f"{folder}\n({name})",
+        f"{summary['trials/complete']:.0f} of {results.study.trials}",
+        str(len(results.stopped)),
+        str(len(results.failed)),
+        str(len(results.front)),
+        f"{results.hypervolume:.4g}",
+        measured(bests),
+        str(results.knee.number) if results.complete else "-",
+    ]
 
 
 def attack_sentence(results: Results) -> str:

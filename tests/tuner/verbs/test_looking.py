@@ -181,6 +181,7 @@ def test_quiet_names_the_places_to_look_at_and_nothing_else(tuner):
         (("report", "digits", "--output", "runs"), "--output runs is a directory"),
         (("report", "digits", "--output", "runs/digits/study.yaml"), "must end in .html"),
         (("run", "digits", "--quiet", "--json"), "exclude each other"),
+        (("ls", "runs/digits"), "is itself a study; look at it with: tuner status runs/digits"),
         (("resume", "nothing"), "unknown study 'nothing'"),
         (("diagnose", "nothing"), "unknown study 'nothing'"),
         (("sync", "nothing"), "unknown study 'nothing'"),
