@@ -54,8 +54,8 @@ def list_studies(root: str, console: Console) -> None:
     """A line per study in a folder."""
     readable, broken = _sorted_out(studies_in(root))
     if readable:
-        named = {path.name: results for path, results in readable.items()}
-        console.print(studies_table(named, console.width))
+        folders = {path.name: results for path, results in readable.items()}
+        console.print(studies_table(folders, console.width))
     for path, sentence in broken.items():
         named = sentence if str(path) in sentence else f"{StudyDirectory(path)}: {sentence}"
         console.print(f"not readable: {named}", soft_wrap=True, markup=False)

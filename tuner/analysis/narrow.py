@@ -2,10 +2,25 @@
 
 from collections.abc import Collection, Sequence
 
+from rich import box
 from rich.cells import cell_len
+from rich.table import Table
 
 LEAST_TEXT = 8
 """Columns that a column of text needs, as it wraps."""
+
+
+def plain_table(title: str, caption: str | None = None) -> Table:
+    """A table with lines between its parts only, narrow enough for 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=box.HORIZONTALS,
+        padding=0,
+        pad_edge=False,
+    )
 
 
 def left_out(

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from tuner.analysis.narrow import LEAST_TEXT, left_out
+from tuner.analysis.narrow import plain_table as plain_table
 from tuner.analysis.results import Results
 from tuner.quantities import (
     attack_name,
@@ -41,7 +41,6 @@ OPTIONAL = [NARROW[name] for name in ("parameters", "temperature", *reversed(SYM
 """Columns that a narrow terminal goes without, the first one first."""
 
 WIDE = 1000
-"""Columns of a page or a file."""
 
 
 def temperature(config: Mapping[str, Any]) -> float | None:
@@ -52,20 +51,23 @@ def temperature(config: Mapping[str, Any]) -> float | None:
 
 
 def row(results: Results, record: TrialRecord) -> Row:
-    """One complete trial as JSON types; accuracies in [0, 1], None where something is not known."""
+    """One complete trial as JSON types; accuracies in [0, 1], None where something is not known.
+
+    What matters most comes first: a page may be too narrow for all.
+    """
     parameters = record.metrics.get("student/parameters")
     on_front = results.ranks[record.number] == 0
     return {
         "trial": record.number,
-        "on_front": on_front,
-        "knee": on_front and record.number == results.knee.number,
-        "label": record.label,
         **{metric: record.values[metric] for metric in results.metrics},
+        "student": record.student,
+        "label": record.label,
+        "knee": on_front and record.number == results.knee.number,
+        "on_front": on_front,
         **({"seeds": record.replicates} if results.study.replicates > 1 else {}),
         **_spreads(results, record),
         "images": num_images(record),
         "teacher": record.teacher or None,
-        "student": record.student,
         "parameters": None if parameters is None else int(parameters),
         "method": record.config["method"]["name"],
         **record.weights,
@@ -192,19 +194,6 @@ def so_far(results: Results) -> str:
     left = missing(results.study, results.records)
     ended = len(results.records) - len(results.running)
     return f" so far: {ended} of {ended + left} trials have ended" if left else ""
-
-
-def plain_table(title: str, caption: str | None = None) -> Table:
-    """A table with lines between its parts only, narrow enough for 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        caption=caption,
-        caption_justify="left",
-        box=box.HORIZONTALS,
-        padding=0,
-        pad_edge=False,
-    )
 
 
 def studies_table(studies: Mapping[str, Results], width: int = WIDE) -> Table:

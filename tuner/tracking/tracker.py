@@ -253,7 +253,7 @@ def _open(
         mlflow_origins.note(directory)
     try:
         mlflow = MlflowStudy(client, study, directory, began=began)
-        mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)
+        mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study, name=mlflow.name)
         write_note(mlflow)
         if resume:
             mlflow.resume()
