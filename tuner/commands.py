@@ -6,12 +6,15 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from tuner.analysis.results import Results
 from tuner.exporting.front import write_front
 from tuner.pictures.importance import known_importances
 from tuner.preview import preview as preview
 from tuner.records import Cause
+from tuner.reporting.writing import write_as_it_stands
 from tuner.running.run_output import Output, create_session, end_as_json, interruption_as_json
 from tuner.running.session import Session, StudyInterruptedError
+from tuner.search.remaining import missing
 from tuner.showing import results_of, show_places, show_results
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.driving import driving
@@ -23,7 +26,9 @@ from tuner.terminal import INTERRUPTED
 from tuner.tracking.access import THIS_MACHINE, is_this_machine
 from tuner.tracking.client import is_server
 from tuner.tracking.server import default_address, serve
-from tuner.tracking.tracker import Publication, default_uri, pages, sync
+from tuner.tracking.tracker import Pages, Publication, default_uri, pages, sync
+from tuner.tracking.verification import log_verification
+from tuner.verification.measured import load_verification
 
 EXPOSED = (
     "warning: MLflow listens at {host}, for other machines too. It asks for a login, but nothing "
@@ -148,8 +153,9 @@ def open_ui(
     *,
     host: str = THIS_MACHINE,
 ) -> None:
-    """Serve MLflow until Ctrl-C."""
-    study = directory.study()
+    """Serve MLflow until Ctrl-C; of a server that runs already, print the pages."""
+    results = results_of(directory)
+    study = results.study
     uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
     if directory.copy and uri == default_uri(directory.path):
         raise ValueError(
@@ -157,12 +163,27 @@ def open_ui(
         )
     with serve(uri, port, host=host) as base:
         found = pages(study, directory.path, uri, base=base)
+        if is_server(uri):
+            _show_pages(found, directory, results, console)
+            return
         console.print("Ctrl-C stops the server.")
-        if not is_this_machine(host) and not is_server(uri):
+        if not is_this_machine(host):
             console.print(EXPOSED.format(host=host), soft_wrap=True, style="yellow")
-        for line in found.lines:
-            console.print(line, soft_wrap=True)
+        _show_pages(found, directory, results, console)
         wait_for_interrupt()
+
+
+def _show_pages(
+    found: Pages, directory: StudyDirectory, results: Results, console: Console
+) -> None:
+    held, there = found.num_trials, len(results.records)
+    if held < there and not directory.driver():
+        behind = (
+            f"MLflow holds {held} of {there} trials; bring the rest with: tuner sync {directory}"
+        )
+        console.print(behind, soft_wrap=True, markup=False)
+    for line in found.lines:
+        console.print(line, soft_wrap=True)
 
 
 def wait_for_interrupt() -> None:
@@ -184,6 +205,7 @@ def sync_tracking(directory: StudyDirectory, tracking_uri: str | None, console: 
     uri = tracking_uri or study.tracking.uri or default_uri(directory.path)
     with suppress(PermissionError):  # of a study that one may only read, what is there is sent
         write_front(results, directory.front, known_importances(results))
+        write_as_it_stands(directory, results)
     agreed = sync(
         study,
         directory.path,
@@ -191,6 +213,15 @@ def sync_tracking(directory: StudyDirectory, tracking_uri: str | None, console: 
         results.records,
         publication=Publication(directory.front, results),
         results=results,
-        status="FINISHED" if not results.running else None,
+        status=_told_status(directory, results),
     )
+    if verified := load_verification(directory.path):
+        log_verification(verified, directory, uri)
     console.print(f"MLflow at {uri} holds {agreed} of {len(results.records)} trials")
+
+
+def _told_status(directory: StudyDirectory, results: Results) -> str | None:
+    """What MLflow is told of a study; nothing while somebody runs it."""
+    if directory.driver():
+        return None
+    return "KILLED" if missing(results.study, results.records) else "FINISHED"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -89,6 +89,13 @@ class TrialRecord:
     def metrics(self) -> Metrics:
         """The last report; empty before the first epoch ended."""
         return self.reports[-1] if self.reports else {}
+
+    @property
+    def last_heard(self) -> datetime | None:
+        """When it ended, or else sent its last report, or else began."""
+        if self.ended is None and "timestamp" in self.metrics:
+            return datetime.fromtimestamp(self.metrics["timestamp"] / 1000, UTC)
+        return self.ended or self.started
 
     @property
     def cause(self) -> Cause | None:

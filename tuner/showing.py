@@ -25,7 +25,7 @@ def show_results(results: Results, directory: StudyDirectory, console: Console) 
         console.print(f"no trial completed: {why}", soft_wrap=True, markup=False)
         show_places(directory, console)
         return
-    console.print(front_table(results))
+    console.print(front_table(results, console.width))
     if results.baseline_gain:
         console.print(gains_table(results))
     show_places(directory, console)
@@ -54,7 +54,8 @@ def list_studies(root: str, console: Console) -> None:
     """A line per study in a folder."""
     readable, broken = _sorted_out(studies_in(root))
     if readable:
-        console.print(studies_table({path.name: results for path, results in readable.items()}))
+        folders = {path.name: results for path, results in readable.items()}
+        console.print(studies_table(folders, console.width))
     for path, sentence in broken.items():
         named = sentence if str(path) in sentence else f"{StudyDirectory(path)}: {sentence}"
         console.print(f"not readable: {named}", soft_wrap=True, markup=False)
@@ -97,6 +98,8 @@ def studies_in(root: str) -> list[StudyDirectory]:
         found = [StudyDirectory(copy.path) for copy in copies_in(root)]
     else:
         found = [StudyDirectory(path.parent) for path in sorted(Path(root).glob("*/study.yaml"))]
+    if not found and StudyDirectory(Path(root)).config.is_file():
+        raise ValueError(f"{root} is itself a study; look at it with: tuner status {root}")
     if not found:
         raise ValueError(f"no study in {root}; start one with: tuner run digits")
     return found

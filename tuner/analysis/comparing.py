@@ -1,6 +1,8 @@
 """What ``tuner compare`` does: a table, a picture, and both as JSON."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from tuner.analysis.comparison import Comparison, Contender, Part, Row, parts, w
 from tuner.analysis.tables import attack_sentence, images_sentence, plain_table, row
 from tuner.exporting.doing import unwritable
 from tuner.pictures.comparison import comparison_png
+from tuner.quantities import count
 from tuner.showing import results_of
 from tuner.storage.atomic import write_atomically
 from tuner.storage.directory import StudyDirectory
@@ -38,12 +41,15 @@ def compare_and_show(
     """Compare studies, or the parts of one; print the table and write picture and JSON.
 
     Raises:
-        ValueError: if they cannot be compared, or there is only one thing to compare.
+        ValueError: if they cannot be compared, there is only one thing to compare, or ``output`` is
+            no PNG.
         OSError: if the files cannot be written.
     """
     comparison = Comparison(contenders_of(places, by), seed)
     title = file_name(places, by)
-    path = (output or RUNS / f"compare-{title}.png").with_suffix(".png")
+    path = output or RUNS / f"compare-{title}.png"
+    if path.suffix != ".png":
+        raise ValueError(f"--output {path} must end in .png; the numbers go into a .json beside it")
     picture = comparison_png(comparison, f"{title}: fronts compared")
     console.print(comparison_table(comparison))
     console.print(_verdict(comparison), soft_wrap=True, markup=False)
@@ -73,13 +79,22 @@ def contenders_of(places: Sequence[StudyDirectory], by: Part | None) -> list[Con
         raise ValueError(f"--by {by} compares the parts of one study, got {len(places)} studies")
     if by:
         return parts(results_of(places[0]), by)
-    named = {place.path.resolve(): (place.path.name, results_of(place)) for place in places}
-    return whole_studies(list(named.values()))
+    return whole_studies([(name, results_of(place)) for name, place in _named(places).items()])
+
+
+def _named(places: Sequence[StudyDirectory]) -> dict[str, StudyDirectory]:
+    """Different studies by the names of their folders, or by their paths where those are equal."""
+    different = {place.path.resolve(): place for place in places}
+    folders = Counter(path.name for path in different)
+    return {
+        path.name if folders[path.name] == 1 else str(place): place
+        for path, place in different.items()
+    }
 
 
 def file_name(places: Sequence[StudyDirectory], by: Part | None) -> str:
-    """``digits-by-method``, ``digits-vs-cifar``."""
-    names = "-vs-".join(dict.fromkeys(place.path.resolve().name for place in places))
+    """``digits-by-method``, ``digits-vs-cifar``; of equal folders ``a-digits-vs-b-digits``."""
+    names = "-vs-".join(re.sub("[/:]+", "-", name).strip("-.") for name in _named(places))
     return f"{names}-by-{by}" if by else names
 
 
@@ -90,13 +105,13 @@ def comparison_table(comparison: Comparison) -> Table:
     table = plain_table("Fronts compared", caption=f"{how} {COVERS}")
     table.add_column("front", overflow="fold")
     for heading in ("configs", "unbeaten", "hypervolume", "over trials", "over images"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in comparison.rows:
         table.add_row(
             Text(one.contender.name),
             str(len(one.contender.results.complete)),
             str(len(one.on_front)),
-            f"{one.hypervolume:.3g}",
+            count(one.hypervolume),
             _written(one.over_trials),
             "-" if one.over_images is None else _written(one.over_images),
         )
@@ -104,7 +119,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def _written(interval: Interval) -> str:
-    return f"{interval[0]:.3g}–{interval[1]:.3g}"
+    return f"{count(interval[0])}–{count(interval[1])}"
 
 
 def _verdict(comparison: Comparison) -> str:

@@ -55,9 +55,8 @@ class Status:
     @property
     def changed(self) -> float | None:
         """When the last report came or the last trial began or ended, in seconds since 1970."""
-        stamps = [r.metrics["timestamp"] / 1000 for r in self.results.records if r.reports]
-        moments = [m for r in self.results.records for m in (r.started, r.ended) if m]
-        return max([*stamps, *(moment.timestamp() for moment in moments)], default=None)
+        moments = [moment for r in self.results.records if (moment := r.last_heard)]
+        return max((moment.timestamp() for moment in moments), default=None)
 
     @property
     def seconds_left(self) -> float | None:

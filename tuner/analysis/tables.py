@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from tuner.analysis.narrow import LEAST_TEXT, left_out
+from tuner.analysis.narrow import plain_table as plain_table
 from tuner.analysis.results import Results
 from tuner.quantities import (
     attack_name,
@@ -35,6 +36,12 @@ NARROW = {
 }
 """Headings for a terminal of 80 columns."""
 
+TEXT = {"teacher > student", "student", "method", "label"}
+OPTIONAL = [NARROW[name] for name in ("parameters", "temperature", *reversed(SYMBOLS))]
+"""Columns that a narrow terminal goes without, the first one first."""
+
+WIDE = 1000
+
 
 def temperature(config: Mapping[str, Any]) -> float | None:
     """Temperature of the logit alignment, else of the method; None where neither has one."""
@@ -44,20 +51,23 @@ def temperature(config: Mapping[str, Any]) -> float | None:
 
 
 def row(results: Results, record: TrialRecord) -> Row:
-    """One complete trial as JSON types; accuracies in [0, 1], None where something is not known."""
+    """One complete trial as JSON types; accuracies in [0, 1], None where something is not known.
+
+    What matters most comes first: a page may be too narrow for all.
+    """
     parameters = record.metrics.get("student/parameters")
     on_front = results.ranks[record.number] == 0
     return {
         "trial": record.number,
-        "on_front": on_front,
-        "knee": on_front and record.number == results.knee.number,
-        "label": record.label,
         **{metric: record.values[metric] for metric in results.metrics},
+        "student": record.student,
+        "label": record.label,
+        "knee": on_front and record.number == results.knee.number,
+        "on_front": on_front,
         **({"seeds": record.replicates} if results.study.replicates > 1 else {}),
         **_spreads(results, record),
         "images": num_images(record),
         "teacher": record.teacher or None,
-        "student": record.student,
         "parameters": None if parameters is None else int(parameters),
         "method": record.config["method"]["name"],
         **record.weights,
@@ -148,27 +158,34 @@ def label(results: Results, record: TrialRecord) -> str:
     return ", ".join(parts)
 
 
-def front_table(results: Results) -> Table:
+def front_table(results: Results, width: int = WIDE) -> Table:
     """The front, the knee marked; under a line, the baselines of each student.
 
-    A baseline that is on the front stands in both parts and says so.
+    A baseline that is on the front stands in both parts and says so. In a terminal of fewer columns
+    than ``width`` should be, size, temperature and weights go, and the caption says so.
     """
-    table = plain_table(f"Front of {results.study.name}{so_far(results)}", caption=caption(results))
-    for heading in headings(results):
-        text = heading in {"teacher > student", "student", "method", "label"}
+    own = sorted(results.baselines, key=lambda record: (record.student, record.number))
+    names = [NARROW.get(name, name) for name in headings(results)]
+    rows = [cells(results, record) for record in [*results.front, *own]]
+    gone = left_out(names, rows, width, text=TEXT, optional=OPTIONAL)
+    more = f" Too narrow for {', '.join(gone)}: tuner front --format csv has all." if gone else ""
+    title = f"Front of {results.study.name}{so_far(results)}"
+    table = plain_table(title, caption=f"{caption(results)}{more}")
+    kept = [column for column, name in enumerate(names) if name not in gone]
+    for name in (names[column] for column in kept):
         table.add_column(
-            NARROW.get(heading, heading),
-            justify="left" if text else "right",
-            no_wrap=not text,
+            name,
+            justify="left" if name in TEXT else "right",
+            no_wrap=name not in TEXT,
             overflow="fold",
-            min_width=8 if text else None,
+            min_width=LEAST_TEXT if name in TEXT else None,
         )
-    for record in results.front:
-        style = "bold" if record.number == results.knee.number else ""
-        table.add_row(*map(Text, cells(results, record)), style=style)
-    table.add_section()
-    for record in sorted(results.baselines, key=lambda record: (record.student, record.number)):
-        table.add_row(*map(Text, cells(results, record)), style="dim")
+    for place, row in enumerate(rows):
+        if place == len(results.front):
+            table.add_section()
+        style = "dim" if place >= len(results.front) else ""
+        style = "bold" if "knee" in row[-1] and not style else style
+        table.add_row(*(Text(row[column]) for column in kept), style=style)
     return table
 
 
@@ -179,50 +196,42 @@ def so_far(results: Results) -> str:
     return f" so far: {ended} of {ended + left} trials have ended" if left else ""
 
 
-def plain_table(title: str, caption: str | None = None) -> Table:
-    """A table with lines between its parts only, narrow enough for 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        caption=caption,
-        caption_justify="left",
-        box=box.HORIZONTALS,
-        padding=0,
-        pad_edge=False,
-    )
-
-
-def studies_table(studies: Mapping[str, Results]) -> Table:
+def studies_table(studies: Mapping[str, Results], width: int = WIDE) -> Table:
     """One row per study, by the name of its folder, beside it its own name if that is another.
 
-    Hypervolumes compare only where objectives and data are the same.
+    Hypervolumes compare only where objectives and data are the same. In a terminal of too few
+    columns, those of ``width``, counts and hypervolume go.
     """
+    names = ["study", "complete", "stopped", "failed", "front", "volume", "best", "knee"]
+    rows = [_study_cells(folder, results) for folder, results in studies.items()]
+    gone = left_out(names, rows, width, text={"best"}, optional=["stopped", "failed", "volume"])
     table = plain_table("Studies")
-    for heading in ("study", "complete", "stopped", "failed", "front", "volume", "best", "knee"):
-        text = heading in {"study", "best", "knee"}
+    kept = [column for column, name in enumerate(names) if name not in gone]
+    for name in (names[column] for column in kept):
         table.add_column(
-            heading, justify="left" if text else "right", no_wrap=heading != "best", overflow="fold"
+            name,
+            justify="left" if name in {"study", "best"} else "right",
+            no_wrap=name != "best",
+            overflow="fold",
         )
-    for folder, results in studies.items():
-        name = results.study.name
-        summary = results.summary
-        table.add_row(
-            Text(folder if folder == name else f"{folder}\n({name})"),
-            f"{summary['trials/complete']:.0f} of {results.study.trials}",
-            str(len(results.stopped)),
-            str(len(results.failed)),
-            str(len(results.front)),
-            f"{results.hypervolume:.4g}",
-            measured(
-                {
-                    m: summary[f"best/{m.split('/')[-1]}"]
-                    for m in results.metrics
-                    if results.complete
-                }
-            ),
-            f"trial {results.knee.number}" if results.complete else "-",
-        )
+    for row in rows:
+        table.add_row(*(Text(row[column]) for column in kept))
     return table
+
+
+def _study_cells(folder: str, results: Results) -> list[str]:
+    name, summary = results.study.name, results.summary
+    bests = {m: summary[f"best/{m.split('/')[-1]}"] for m in results.metrics if results.complete}
+    return [
+        folder if folder == name else f"{folder}\n({name})",
+        f"{summary['trials/complete']:.0f} of {results.study.trials}",
+        str(len(results.stopped)),
+        str(len(results.failed)),
+        str(len(results.front)),
+        f"{results.hypervolume:.4g}",
+        measured(bests),
+        str(results.knee.number) if results.complete else "-",
+    ]
 
 
 def attack_sentence(results: Results) -> str:

@@ -8,6 +8,4 @@ WIDTH = 100
 
 def console_for(*, quiet: bool) -> PlainConsole:
     """A console for a notebook or a script; a quiet one prints nothing."""
-    return PlainConsole(
-        force_terminal=False, force_jupyter=False, width=WIDTH, quiet=quiet
-    )
+    return PlainConsole(force_terminal=False, force_jupyter=False, width=WIDTH, quiet=quiet)

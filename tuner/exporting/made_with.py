@@ -12,6 +12,7 @@ LIBRARIES = ("torch", "timm", "ray", "optuna")
 """Whose versions may change what a config comes to."""
 
 CHANGED = "+changes"
+SOURCES = ("tuner", "trainables", "search_spaces")
 
 
 def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
@@ -33,9 +34,9 @@ def listed(numbers: dict[str, str]) -> str:
 @lru_cache(maxsize=1)
 def commit() -> str | None:
     """The commit of this project's sources, ``+changes`` behind it; None if not in a checkout."""
-    here = Path(__file__).parent
-    found = git(here, "rev-parse", "HEAD")
-    changes = git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    root = Path(__file__).parents[2]
+    found = git(root, "rev-parse", "HEAD")
+    changes = git(root, "status", "--porcelain", "--untracked-files=no", "--", *SOURCES)
     return found and f"{found}{CHANGED if changes else ''}"
 
 

@@ -49,9 +49,15 @@ def _machine(file: Path) -> str:
     return ", ".join([*known, *compiled, *rest])
 
 
+def _from_file(results: Results, place: StudyDirectory) -> str:
+    command = f"tuner run {place.called('study.yaml')}"
+    usual = place.path.as_posix() == f"runs/{results.study.name}"
+    return command if usual else f"{command} --directory {place}"
+
+
 def _commands(results: Results, directory: Path) -> str:
     place = StudyDirectory(directory)
-    again = f"tuner resume {place}" if place.copy else f"tuner run {place.called('study.yaml')}"
+    again = f"tuner resume {place}" if place.copy else _from_file(results, place)
     commands = {again: "the whole study; again: takes it up"}
     if results.complete:
         trial = place.called(f"trials/{results.knee.number:04d}")

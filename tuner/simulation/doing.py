@@ -67,7 +67,7 @@ def simulate_and_show(
         table.add_row(name, *_cells(runs))
         shown = shown or runs[0].results
     assert shown is not None
-    console.print(front_table(shown))
+    console.print(front_table(shown, console.width))
     console.print(table)
     about = ", ".join(f"{key}: {value}" for key, value in recording.about.items())
     mean = _mean_epoch(recording) / cluster.speed

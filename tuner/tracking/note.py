@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from html import escape
 
 from tuner.analysis.results import Results
 from tuner.analysis.tables import caption
@@ -62,7 +63,7 @@ def write_note(mlflow: MlflowStudy, found: Findings | None = None) -> None:
 def note(mlflow: MlflowStudy, found: Findings | None) -> str:
     """The text, as Markdown; MLflow folds what comes after its first lines."""
     here = "", mlflow.experiment_id, mlflow.run_id
-    kinds = mlflow_views.names(mlflow.study, mlflow.run_id)
+    kinds = mlflow_views.names(mlflow.study, mlflow.run_id, mlflow.name)
     links = {name: mlflow_pages.view_url(*here, kind=kind) for kind, name in kinds.items()}
     description = _plain(mlflow.study.description)
     if found is None or not found.results.complete:
@@ -85,8 +86,9 @@ def _linked(links: Mapping[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown leaves as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", " ".join(text.split()))
+    """Text that Markdown leaves as it is, and that holds no tag."""
+    words = escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_{}\[\]#|!~])", r"\\\1", words)
 
 
 def _state(results: Results) -> str:

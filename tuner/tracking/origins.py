@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from tuner.exporting.made_with import git, versions
+from tuner.exporting.made_with import commit, git, versions
 from tuner.storage.atomic import write_atomically
 from tuner.tracking.client import resolve_tags
 
@@ -53,7 +53,7 @@ class Origins:
 def note(directory: Path) -> None:
     """Note in the study's directory who runs it now, unless the last session was the same."""
     origins = Origins.read(directory)
-    now = {**_writer(), **_checkout(Path.cwd())}
+    now = {**_writer(), **_own_commit(), **_checkout(Path.cwd())}
     if origins.sessions and origins.sessions[-1][1] == now:
         return
     sessions = [*origins.sessions, (datetime.now(UTC), now)]
@@ -68,6 +68,12 @@ def _writer() -> dict[str, str]:
     # what MLflow itself finds of git is of the program's file, wherever it lies, and of now
     found = {key: tag for key, tag in resolve_tags().items() if ".git." not in key}
     return {**found, "tuner.versions": json.dumps(versions(VERSIONED))}
+
+
+def _own_commit() -> dict[str, str]:
+    """The commit of the tuner itself; empty where it was not installed from a checkout."""
+    found = commit()
+    return {"tuner.commit": found} if found else {}
 
 
 def _checkout(folder: Path) -> dict[str, str]:

@@ -26,12 +26,14 @@ class Pages(NamedTuple):
         compare: the runs of the front side by side; empty where there are not two.
         study: the study's own run.
         remark: what the server cannot do; empty where it can do everything.
+        num_trials: how many of the study's trials MLflow holds.
     """
 
     front: str
     compare: str
     study: str
     remark: str = ""
+    num_trials: int = 0
 
     @property
     def lines(self) -> list[str]:
@@ -96,7 +98,8 @@ def pages(study: MlflowStudy, base: str) -> Pages:
     members = [run.info.run_id for run in study.children(ON_FRONT)]
     remark = lack_of_views(server_version(study.client.tracking_uri))
     front = trials_url(*ids) if remark else view_url(*ids, kind="front")
-    return Pages(front, compare_url(base, study.experiment_id, members), run_url(*ids), remark)
+    compare = compare_url(base, study.experiment_id, members)
+    return Pages(front, compare, run_url(*ids), remark, study.num_trials)
 
 
 def lack_of_views(version: str) -> str:

@@ -1,8 +1,9 @@
 """What MLflow says of a whole study, on the run that its trials are under. Pure functions."""
 
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from tuner.quantities import attack_name
@@ -57,3 +58,9 @@ def totals(trials: Iterable[Mapping[str, str]]) -> dict[str, str]:
 def missing(wanted: Mapping[str, str], there: Mapping[str, Any]) -> dict[str, str]:
     """What is wanted and not there, or there with another value."""
     return {key: value for key, value in wanted.items() if there.get(key, "") != value}
+
+
+def free_name(name: str, taken: Collection[str | None]) -> str:
+    """The name; of a second study of the name, in another directory, ``digits (2)``."""
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)

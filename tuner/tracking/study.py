@@ -71,6 +71,7 @@ class MlflowStudy:
         self.experiment_id: Final = self._experiment()
         parent = self._parent(mlflow_records.milliseconds(began))
         self.run_id: Final = str(parent.info.run_id)
+        self.name: Final = str(parent.info.run_name)
         self.tags: Final = dict(parent.data.tags)
         self.refuses_files = False
         self._describe(parent)
@@ -119,8 +120,25 @@ class MlflowStudy:
         run = self.client.get_run(self.run_id)
         totals = mlflow_parent.totals(trial.tags for trial in self._trials.values())
         self.tag(self.run_id, mlflow_parent.missing(totals, run.data.tags))
+        if status != "FINISHED":
+            self._leave_unfinished(mlflow_records.milliseconds(ended))
         if run.info.status != status:
             self.client.set_terminated(self.run_id, status, mlflow_records.milliseconds(ended))
+
+    def _leave_unfinished(self, ended: int | None) -> None:
+        """Where no driver runs, no trial does; ``write`` lets one that goes on run again."""
+        state = {"tuner.state": "unfinished"}
+        for trial in self._trials.values():
+            if trial.status == "RUNNING":
+                self.tag(trial.run_id, state)
+                self.client.set_terminated(trial.run_id, "KILLED", ended)
+                trial.status = "KILLED"
+                trial.tags |= state
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials have a run."""
+        return len(self._trials)
 
     def trial(self, number: int) -> Written | None:
         """What MLflow holds of a trial; None if it has no run."""
@@ -172,13 +190,15 @@ class MlflowStudy:
     def _parent(self, began: int | None) -> Run:
         own = {"tuner.study": self.study.name, "tuner.directory": str(self.directory)}
         studies = f"tags.`tuner.study` = '{self.study.name}' AND tags.`tuner.directory` != ''"
-        for run in self._search(studies):
+        namesakes = list(self._search(studies))
+        for run in namesakes:
             # Compared here, as a path may hold what a filter cannot.
             if run.data.tags.get("tuner.directory") == own["tuner.directory"]:
                 return run
+        name = mlflow_parent.free_name(self.study.name, {run.info.run_name for run in namesakes})
         tags = {**self._origins.at(None), **own}
         return self.client.create_run(
-            self.experiment_id, start_time=began, tags=tags, run_name=self.study.name
+            self.experiment_id, start_time=began, tags=tags, run_name=name
         )
 
     def _search(self, condition: str) -> Iterator[Run]:

@@ -204,7 +204,7 @@ def sync(
     known = results.records if results else ()
     # a study that MLflow has never seen took the time of its trials, not that of writing it down
     began = min((record.started for record in known if record.started), default=None)
-    ended = max((record.ended for record in known if record.ended), default=None)
+    ended = max((moment for record in known if (moment := record.last_heard)), default=None)
     mlflow = _open(study, directory, uri, began=began)
     try:
         agreed = sum(_write(mlflow, record) for record in records)
@@ -253,7 +253,7 @@ def _open(
         mlflow_origins.note(directory)
     try:
         mlflow = MlflowStudy(client, study, directory, began=began)
-        mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study)
+        mlflow_views.write(client, mlflow.experiment_id, mlflow.run_id, study, name=mlflow.name)
         write_note(mlflow)
         if resume:
             mlflow.resume()

@@ -13,8 +13,13 @@ FILES = ("verification.json", "verification.csv", "verification.png")
 VERIFIED = "tuner.verified"
 
 
-def log_verification(found: Verification, directory: StudyDirectory) -> int:
-    """Write ``test/…`` metrics to the members' runs, and ``verification/`` to the study's.
+def log_verification(found: Verification, directory: StudyDirectory, uri: str | None = None) -> int:
+    """Write ``test/…`` metrics to the members' runs, ``verification/`` and report to the study's.
+
+    Args:
+        found: the verification.
+        directory: the study's.
+        uri: where MLflow is; None: where the study is tracked, if it is.
 
     Returns:
         How many trials have them now; 0 where the study is not in MLflow. No run is created.
@@ -22,9 +27,11 @@ def log_verification(found: Verification, directory: StudyDirectory) -> int:
     Raises:
         ConnectionError: if MLflow does not answer.
     """
-    study = directory.study()
-    uri = study.tracking.uri or default_uri(directory.path)
-    if not study.tracking.enabled or not exists(uri):
+    tracking = directory.study().tracking
+    if uri is None and not tracking.enabled:
+        return 0
+    uri = uri or tracking.uri or default_uri(directory.path)
+    if not exists(uri):
         return 0
     client = connect(uri)
     try:
@@ -33,6 +40,8 @@ def log_verification(found: Verification, directory: StudyDirectory) -> int:
             return 0
         for name in FILES:
             client.log_artifact(parent, str(directory.path / FOLDER / name), FOLDER)
+        if directory.report.is_file():
+            client.log_artifact(parent, str(directory.report))
         return sum(_log_member(client, found, member, directory) for member in found.measured)
     except (MlflowException, OSError) as error:
         raise ConnectionError(unreachable(uri, error)) from error

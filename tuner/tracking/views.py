@@ -34,14 +34,24 @@ COLLAPSED = ("cost", "final", "log10", "mean", "pareto", "train", "val")
 """Where MLflow puts the charts that it draws of every metric by itself."""
 
 
-def write(client: MlflowClient, experiment_id: str, run_id: str, study: StudyConfig) -> None:
-    """Write the study's views, except those that a person has changed or deleted."""
+def write(
+    client: MlflowClient, experiment_id: str, run_id: str, study: StudyConfig, *, name: str
+) -> None:
+    """Write the study's views, except those that a person has changed or deleted.
+
+    Args:
+        client: of the store.
+        experiment_id: the study's experiment, which others may share.
+        run_id: the study's run.
+        study: names objectives and space.
+        name: of the study's run; views begin with it unless the experiment is called so, too.
+    """
     experiment = client.get_experiment(experiment_id)
     newest = experiment.creation_time or 0
     # MLflow lists the newest view first; the order here is ours.
-    for age, (kind, (name, state)) in enumerate(_views(study, run_id).items()):
+    for age, (kind, (title, state)) in enumerate(_views(study, run_id, name).items()):
         view = view_id(kind, run_id)
-        value = _pack(name, state, newest - age)
+        value = _pack(title, state, newest - age)
         there = experiment.tags.get(TAG + view, "")
         untouched = experiment.tags.get(OURS + view, digest("")) == digest(there)
         if untouched and there != value:
@@ -59,9 +69,9 @@ def _write(client: MlflowClient, experiment_id: str, view: str, value: str) -> N
         logger.warning("MLflow refuses the view %s: %s", view, error)
 
 
-def names(study: StudyConfig, run_id: str) -> dict[str, str]:
+def names(study: StudyConfig, run_id: str, name: str) -> dict[str, str]:
     """The names of a study's views by kind, in the order in which MLflow lists them."""
-    return {kind: name for kind, (name, _) in _views(study, run_id).items()}
+    return {kind: title for kind, (title, _) in _views(study, run_id, name).items()}
 
 
 def shown_name(study: StudyConfig, metric: str) -> str:
@@ -93,7 +103,7 @@ def digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
-def _views(study: StudyConfig, run_id: str) -> dict[str, tuple[str, State]]:
+def _views(study: StudyConfig, run_id: str, name: str) -> dict[str, tuple[str, State]]:
     objectives = [objective.metric for objective in study.objectives]
     shown = [shown_name(study, metric) for metric in objectives]
     weights = [f"log10/{symbol}" for symbol in searched_weights(study)]
@@ -109,10 +119,10 @@ def _views(study: StudyConfig, run_id: str) -> dict[str, tuple[str, State]]:
         "weights": ("Weights against objectives", finished, [_parallel([*weights, *shown])]),
         "curves": ("Learning curves", trials, curves),
     }
-    prefix = "" if study.tracking.experiment is None else f"{study.name}: "
+    prefix = "" if name == (study.tracking.experiment or study.name) else f"{name}: "
     return {
-        kind: (prefix + name, _state(where, charts, _columns(shown), name))
-        for kind, (name, where, charts) in views.items()
+        kind: (prefix + title, _state(where, charts, _columns(shown), title))
+        for kind, (title, where, charts) in views.items()
     }
 
 

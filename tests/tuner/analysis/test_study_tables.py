@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 
-from make_records import KD, make_config, make_record, make_study
+from make_records import KD, make_config, make_record, make_results, make_study
 
 from tuner.analysis.results import Results
 from tuner.analysis.study_tables import differences_table, failures_table, front_plain_table
@@ -73,3 +73,9 @@ def test_an_empty_study_has_empty_tables():
     assert front_plain_table(results).as_json() == {"columns": [], "data": []}
     assert differences_table(results).rows == []
     assert failures_table(results).rows == []
+
+
+def test_the_front_begins_with_what_a_narrow_page_has_room_for():
+    table = front_plain_table(make_results((0.9, 0.4)))
+
+    assert table.columns[:4] == ["trial", "val/clean_accuracy", "val/robust_accuracy", "student"]

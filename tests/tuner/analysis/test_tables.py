@@ -3,9 +3,10 @@
 import io
 
 import pytest
-from make_records import make_config, make_record, make_study
+from make_records import make_config, make_record, make_search, make_study
 from rich.console import Console
 
+from tuner.analysis.narrow import left_out
 from tuner.analysis.results import Results
 from tuner.analysis.tables import front_table, studies_table
 from tuner.records import SYMBOLS
@@ -73,3 +74,29 @@ def test_what_is_minimised_is_gained_by_having_less():
     assert "loses 500 more of parameters" in sentence
     assert "A plus is better, so it stands for less of parameters." in " ".join(table.split())
     assert "…" not in table
+
+
+def test_a_narrow_terminal_goes_without_columns_and_says_so():
+    shown = printed(front_table(make_search(), 60), width=60)
+
+    knee = next(line for line in shown.splitlines() if "knee" in line)
+    assert "36.4" in knee
+    assert "Too narrow for size, τ, λ: tuner front --format csv has all." in " ".join(shown.split())
+    assert "up to ±5.1 points;" in " ".join(shown.split())  # the caption is whole
+    assert "λ" not in shown.splitlines()[2]
+
+
+def test_a_narrow_list_of_studies_keeps_the_best_and_the_knee():
+    listed = printed(studies_table({"digits": make_search()}, 60), width=60)
+
+    words = listed.split()
+    assert {"failed", "best", "98.3", "knee", "3"} <= set(words)
+    assert "stopped" not in words
+
+
+def test_what_fits_stays():
+    columns = {"text": {"student"}, "optional": ["size", "alpha"]}
+    rows = [["small_resnet6", "5.09 k", "0.5"]]
+
+    assert left_out(["student", "size", "alpha"], rows, 23, **columns) == []
+    assert left_out(["student", "size", "alpha"], rows, 22, **columns) == ["size"]

@@ -1,6 +1,9 @@
 """Where a config comes from, as comments that can be read again."""
 
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from make_records import make_record, make_results, make_study
@@ -8,9 +11,12 @@ from make_verification import make_member, make_verification, study_of
 
 from trainables.frozen import fingerprint
 from tuner.analysis.results import Results
+from tuner.exporting import made_with
 from tuner.exporting.config_files import export_config, write_config
 from tuner.exporting.made_with import commit, versions
 from tuner.exporting.provenance import as_comments, from_comments, provenance_of, read_provenance
+
+WHO = ("-c", "user.name=A", "-c", "user.email=a@example.org")
 
 
 def provenance(**changes):
@@ -109,3 +115,23 @@ def test_the_commit_is_that_of_the_checkout():
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
 
     assert commit().removesuffix("+changes") == head.stdout.strip()
+
+
+@pytest.mark.parametrize("package", ["tuner", "trainables", "search_spaces"])
+def test_a_change_in_any_package_of_the_checkout_is_told(tmp_path, package):
+    copy = tmp_path / "tuner/exporting/made_with.py"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(Path(made_with.__file__).read_text())
+    source = tmp_path / package / "source.py"
+    source.parent.mkdir(exist_ok=True)
+    source.write_text("x = 1\n")
+    for command in (("init", "-q"), ("add", "."), (*WHO, "commit", "-qm", "begin")):
+        subprocess.run(["git", "-C", tmp_path, *command], check=True)
+    asked = [sys.executable, "-c", "from tuner.exporting.made_with import commit; print(commit())"]
+    place = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}}
+
+    before = subprocess.run(asked, **place, capture_output=True, text=True, check=True)
+    source.write_text("x = 2\n")
+    after = subprocess.run(asked, **place, capture_output=True, text=True, check=True)
+
+    assert after.stdout.strip() == f"{before.stdout.strip()}+changes"

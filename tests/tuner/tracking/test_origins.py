@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tuner.exporting.made_with import commit
 from tuner.tracking.origins import FILE, Origins, note
 
 COMMIT = "mlflow.source.git.commit"
@@ -55,7 +56,9 @@ def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
 
     note(tmp_path)
 
-    assert COMMIT not in Origins.read(tmp_path).at(None)
+    tags = Origins.read(tmp_path).at(None)
+    assert COMMIT not in tags
+    assert tags["tuner.commit"] == commit()  # of the tuner itself
 
 
 def test_a_trial_has_the_commit_of_the_session_that_began_it(checkout, tmp_path):

@@ -413,6 +413,22 @@ def test_a_study_that_goes_on_is_running_again_until_it_ends(directory):
     assert runs(directory)[0]["study"].info.status == "FINISHED"
 
 
+def test_no_trial_of_a_study_that_was_stopped_runs_until_it_goes_on(directory):
+    unfinished = record(1, TrialState.running, epochs=2)
+    track(directory, record(0), unfinished, status="KILLED")
+    stopped = runs(directory)[0]["1"]
+    tracker = Tracker(STUDY, directory, default_uri(directory))
+
+    tracker.start()
+    tracker.update(record(1, TrialState.running, epochs=3))
+    tracker.close(status="FINISHED")
+
+    again = runs(directory)[0]["1"]
+    assert (stopped.info.status, stopped.data.tags["tuner.state"]) == ("KILLED", "unfinished")
+    assert (again.info.status, again.data.tags["tuner.state"]) == ("RUNNING", "running")
+    assert runs(directory)[0]["0"].info.status == "FINISHED"
+
+
 def test_a_trial_that_goes_on_is_running_again(directory):
     track(directory, record(state=TrialState.failed, epochs=1, reason="out of memory"))
 

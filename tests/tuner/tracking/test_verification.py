@@ -25,6 +25,7 @@ def place(results, found, tmp_path):
     directory = StudyDirectory(tmp_path / "study")
     directory.claim(results.study)
     write_files(found, directory.path / "verification")
+    directory.report.write_text("<h1>Verified</h1>")
     return directory
 
 
@@ -48,6 +49,8 @@ def test_metrics_go_to_the_trials_and_files_to_the_study_once(results, found, pl
     assert "test/clean_accuracy" not in by_trial["0"].data.metrics
     kept = client.list_artifacts(by_trial[None].info.run_id, "verification")
     assert len(kept) == 3
+    pages = [file.path for file in client.list_artifacts(by_trial[None].info.run_id)]
+    assert "report.html" in pages
 
 
 def test_a_study_that_is_not_in_mlflow_is_left_out_of_it(found, place):

@@ -27,7 +27,7 @@ def opened(shared):
     def open_study(directory=None, **settings):
         directory = directory or Path(tempfile.mkdtemp(dir=shared))
         mlflow = MlflowStudy(connect(default_uri(directory)), make_study(**settings), directory)
-        write(mlflow.client, mlflow.experiment_id, mlflow.run_id, mlflow.study)
+        write(mlflow.client, mlflow.experiment_id, mlflow.run_id, mlflow.study, name=mlflow.name)
         return mlflow
 
     return open_study
@@ -74,7 +74,7 @@ def test_a_study_has_prepared_views_that_fit_into_a_tag(opened):
 
 
 def test_three_objectives_are_drawn_in_pairs(opened):
-    packed = tags(opened(objectives=THREE))["front"]
+    packed = tags(opened(name="three", objectives=THREE))["front"]
 
     charts = state(packed)["compareRunCharts"]
     assert json.loads(packed)["name"] == "Pareto front: clean vs robust accuracy vs parameters"
@@ -141,6 +141,16 @@ def test_studies_that_share_an_experiment_have_views_of_their_own(opened):
     assert json.loads(tags(second)["best"])["name"] == "second: Front only"
 
 
+def test_studies_of_one_name_in_two_directories_are_told_apart(opened):
+    first = opened(name="twin")
+    second = opened(name="twin")
+
+    assert (first.name, second.name) == ("twin", "twin (2)")
+    assert json.loads(tags(first)["best"])["name"] == "Front only"
+    assert json.loads(tags(second)["best"])["name"] == "twin (2): Front only"
+    assert opened(second.directory, name="twin").name == "twin (2)"
+
+
 class RefusingClient:
     """A server of an old version, which takes no long experiment tags."""
 
@@ -158,13 +168,13 @@ def test_a_server_that_refuses_views_keeps_everything_else(opened, caplog):
     mlflow = opened(name="old")
 
     other = make_study(name="old", objectives=THREE)
-    write(RefusingClient(mlflow.client), mlflow.experiment_id, mlflow.run_id, other)
+    write(RefusingClient(mlflow.client), mlflow.experiment_id, mlflow.run_id, other, name="old")
 
     assert "MLflow refuses the view" in caplog.text
 
 
 def test_the_text_begins_with_links_to_all_views_and_follows_the_study(opened):
-    mlflow = opened(description="Do *small* students hold?")
+    mlflow = opened(name="linked", description="Do *small* students hold?")
     write_note(mlflow)
     before = text(mlflow)
     results = Results(mlflow.study, [make_record(0, 0.9, 0.4), make_record(1, 0.8, 0.5)])
@@ -172,8 +182,8 @@ def test_the_text_begins_with_links_to_all_views_and_follows_the_study(opened):
 
     write_note(mlflow, found)
 
-    after = text(mlflow)
-    assert all(f"[{name}](#/" in before for name in names(mlflow.study, mlflow.run_id).values())
+    after, shown = text(mlflow), names(mlflow.study, mlflow.run_id, mlflow.name)
+    assert all(f"[{name}](#/" in before for name in shown.values())
     assert r"Do \*small\* students hold?" in before
     assert after.startswith("[Pareto front: clean vs robust accuracy](#/experiments/")
     assert "[Compare the front](#/compare-runs?runs=%5B%22aaa%22%2C%22bbb%22%5D" in after
@@ -188,7 +198,7 @@ def test_a_description_is_text_and_no_markdown(opened):
     write_note(mlflow)
 
     shown = text(mlflow)
-    assert r"\<img src=x\> \!\[a\](//evil.example/b) \[c\](javascript:d) \`e\` \| f" in shown
+    assert r"&lt;img src=x&gt; \!\[a\](//evil.example/b) \[c\](javascript:d) \`e\` \| f" in shown
 
 
 def test_a_text_that_a_person_wrote_stays(opened):

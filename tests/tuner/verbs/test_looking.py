@@ -122,6 +122,21 @@ def test_compare_writes_a_picture_and_the_numbers(tuner, folder):
     assert sum(front["configs"] for front in found["fronts"]) == TRIALS
 
 
+def test_studies_whose_folders_have_one_name_are_told_apart_by_their_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("first", "second"):
+        record = make_record(0, 0.9, 0.4, teacher="")
+        write_results(Results(make_study(trials=1), [record]), tmp_path / folder / "runs/digits")
+
+    result = CliRunner().invoke(app, ["compare", "first/runs/digits", "second/runs/digits"])
+
+    found = json.loads(
+        (tmp_path / "runs/compare-first-runs-digits-vs-second-runs-digits.json").read_text()
+    )
+    assert result.exit_code == 0, result.stderr
+    assert [one["name"] for one in found["fronts"]] == ["first/runs/digits", "second/runs/digits"]
+
+
 def test_the_report_goes_where_it_is_asked_to_and_names_the_study(tuner, folder):
     code, output, _ = tuner("report", "digits", "--output", "out/page.html")
 
@@ -162,9 +177,11 @@ def test_quiet_names_the_places_to_look_at_and_nothing_else(tuner):
         (("compare", "digits", "begun"), "begun has no complete trial yet"),
         (("compare", "digits", "begun", "--by", "student"), "parts of one study, got 2"),
         (("compare", "digits", "--by", "teacher"), "fewer than two teachers"),
+        (("compare", "digits", "--by", "student", "--output", "runs"), "must end in .png"),
         (("report", "digits", "--output", "runs"), "--output runs is a directory"),
         (("report", "digits", "--output", "runs/digits/study.yaml"), "must end in .html"),
         (("run", "digits", "--quiet", "--json"), "exclude each other"),
+        (("ls", "runs/digits"), "is itself a study; look at it with: tuner status runs/digits"),
         (("resume", "nothing"), "unknown study 'nothing'"),
         (("diagnose", "nothing"), "unknown study 'nothing'"),
         (("sync", "nothing"), "unknown study 'nothing'"),
@@ -218,8 +235,11 @@ def test_brackets_in_a_path_are_no_markup():
 def test_a_file_that_cannot_be_written_is_one_sentence(tuner, folder):
     (folder / "file").touch()
 
-    for verb in (("report", "digits"), ("compare", "digits", "--by", "student")):
-        code, _, errors = tuner(*verb, "--output", "file/x.html")
+    for verb, file in (
+        (("report", "digits"), "file/x.html"),
+        (("compare", "digits", "--by", "student"), "file/x.png"),
+    ):
+        code, _, errors = tuner(*verb, "--output", file)
         assert (code, "name another place with --output" in errors) == (2, True), errors
 
 
