@@ -181,6 +181,7 @@ def test_every_figure_is_an_object_of_the_backend_that_was_asked_for(small, kind
     assert isinstance(interactive, go.Figure)
     assert len(interactive.data) > 0
     assert isinstance(still, matplotlib.figure.Figure)
+    assert still._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
     assert still.axes[0].has_data()
 
 
