@@ -1,6 +1,7 @@
 """A study's pictures as matplotlib figures, made without pyplot: nothing global changes."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,15 @@ LOOKS: dict[str, dict[str, Any]] = {
     "front": {"color": RED, "marker": "o", "s": 60},
     "baseline": {"facecolor": "none", "edgecolor": BLUE, "marker": "o", "s": 60},
 }
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows, which it does of others only after importing pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
 
 
 def front(results: Results) -> Figure:
@@ -63,7 +73,7 @@ def curves(results: Results, metric: str) -> Figure:
 def parallel_coordinates(results: Results) -> Figure:
     """Weights, pair and objectives of all complete trials, coloured by the last objective."""
     drawn = coordinates(results)
-    figure = Figure(figsize=(1.6 * len(drawn), 4.5), layout="constrained")
+    figure = ShownFigure(figsize=(1.6 * len(drawn), 4.5), layout="constrained")
     axes = figure.add_subplot()
     scaled = np.array([_scaled(axis, axis.values) for axis in drawn])
     colours = colormaps["viridis"](Normalize()(np.array(drawn[-1].values)))
@@ -116,7 +126,7 @@ def hypervolume(results: Results) -> Figure:
 
 
 def _figure(results: Results, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    figure = ShownFigure(figsize=(7, 4.6), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlabel=x, ylabel=y, title=results.study.name)
     axes.grid(color=FAINT)

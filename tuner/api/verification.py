@@ -59,7 +59,8 @@ def verified_frame(found: Verification) -> pd.DataFrame:
     95 % interval of the choice of seeds and images.
     """
     rows = [{_name(key): value for key, value in row.items()} for row in verification_rows(found)]
-    return pd.DataFrame(rows).set_index("trial")
+    frame = pd.DataFrame(rows).set_index("trial")
+    return frame.astype({name: float for name in frame if "/" in str(name)})  # unknown: NaN
 
 
 def _name(heading: str) -> str:

@@ -19,6 +19,7 @@ from tuner import Study, compare, evaluate, package
 from tuner import train as train_file
 from tuner.analysis.results import Results
 from tuner.api.frames import curves_frame, front_frame, hypervolume_frame, trials_frame
+from tuner.api.verification import verified_frame
 from tuner.exporting.provenance import read_provenance
 from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
@@ -191,6 +192,7 @@ def test_every_figure_is_an_object_of_the_backend_that_was_asked_for(small, kind
     assert isinstance(interactive, go.Figure)
     assert len(interactive.data) > 0
     assert isinstance(still, matplotlib.figure.Figure)
+    assert still._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
     assert still.axes[0].has_data()
 
 
@@ -332,6 +334,15 @@ def test_a_verified_front_is_a_frame_with_intervals_behind_each_accuracy(verifie
     assert frame[f"{metric}_low"].lt(frame[metric]).all()
     assert frame[f"{metric}_high"].gt(frame[metric]).all()
     assert frame["on_front"].all()
+
+
+def test_what_one_seed_cannot_tell_is_not_a_number_in_the_frame():
+    results = study_of((0.95, 0.30))
+
+    frame = verified_frame(make_verification(results, make_member(results, 0, (285, 60))))
+
+    assert frame["test/autoattack_accuracy_sd"].dtype == float
+    assert frame["test/autoattack_accuracy_sd"].isna().all()
 
 
 def test_before_a_verification_there_is_no_frame_of_it(small):
