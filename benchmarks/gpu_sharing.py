@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import torch
 
-from trainables.allocator import hand_back_freed_memory
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
+from trainables.machine.allocator import hand_back_freed_memory
 
 Row = dict[str, Any]
 MIB = 2**20

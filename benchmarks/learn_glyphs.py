@@ -18,7 +18,7 @@ from trainables.config import TrialConfig
 from trainables.data import Split, load_data
 from trainables.distillation import Distillation
 from trainables.evaluation import clean_accuracy, robust_accuracy
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
 from trainables.models import Network
 from trainables.threat import PIXEL, ThreatModel
 

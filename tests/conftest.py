@@ -17,7 +17,7 @@ LONGEST = [
     "end_to_end/test_distributed.py",
     "test_planted_bugs.py",
     "trainables/test_timm_families.py",
-    "trainables/test_autoattack.py",
+    "trainables/measuring/test_autoattack.py",
     "trainables/test_distillation.py",
     "trainables/test_teachers.py",
     "trainables/test_layouts.py",

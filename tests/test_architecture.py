@@ -15,7 +15,7 @@ ALLOWED = {
     "ray": {
         "trainables/trainable.py",
         "trainables/distributed.py",
-        "trainables/worker_group.py",
+        "trainables/workers/worker_group.py",
         "tuner",
     },
     "optuna": {"search_spaces", "tuner"},

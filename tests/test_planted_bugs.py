@@ -111,7 +111,7 @@ BUGS = {
         "tests/trainables/test_distributed.py -kspatial",
     ),
     "the learning rate falls once instead of twice (ARD's and IAD's code)": (
-        "trainables/optimizer.py",
+        "trainables/optimizing/optimizer.py",
         "(progress >= 0.5) + (progress >= 0.75)",
         "(progress >= 0.5)",
         "tests/trainables/test_distillation.py -klearning_rate",
@@ -129,12 +129,12 @@ BUGS = {
         TRAINING,
     ),
     "the averaged student shares the live one's buffers": (
-        "trainables/weight_averaging.py",
+        "trainables/optimizing/weight_averaging.py",
         "self.averaged.update_parameters(student)",
         "self.averaged.update_parameters(student); "
         "[setattr(a, 'running_mean', b.running_mean) for a, b in "
         "zip(self.averaged.module.modules(), student.modules()) if hasattr(b, 'running_mean')]",
-        "tests/trainables/test_weight_averaging.py",
+        "tests/trainables/optimizing/test_weight_averaging.py",
     ),
     "mean and std do not move with the network (RSLAD's copy of DeepMind's net)": (
         "trainables/models/network.py",

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.frozen import Frozen
-from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
+from trainables.workers.ranks import ALONE, Ranks
 
 Objective = Callable[[Tensor], Tensor]
 Start = Literal["uniform", "gaussian", "none"]

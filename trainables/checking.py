@@ -5,10 +5,10 @@ import torch
 from trainables.config import TrialConfig
 from trainables.data import load_data, num_batches
 from trainables.data.sizes import check_batch_size
-from trainables.hardware import HardwareConfig, pick_device, resolved
+from trainables.machine.hardware import HardwareConfig, pick_device, resolved
 from trainables.models import allow_double_backward, require_double_backward
 from trainables.networks import build_student
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 
 def check_trial(config: TrialConfig) -> None:

@@ -17,28 +17,28 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.accumulation import AccumulationConfig
 from trainables.alignments import Alignments
 from trainables.attacks import AttackConfig
 from trainables.conventions import for_another_method, with_conventions
 from trainables.conventions import merge as merge
 from trainables.data import DataConfig
 from trainables.diagnostics.config import DiagnosticsConfig
-from trainables.early_stopping import EarlyStoppingConfig
 from trainables.frozen import Frozen
 from trainables.frozen import fingerprint as fingerprint
-from trainables.hardware import HardwareConfig
+from trainables.machine.hardware import HardwareConfig
 from trainables.methods import METHODS, Method
 from trainables.models import check_architecture, check_pretrained
-from trainables.optimizer import OptimizerConfig as OptimizerConfig
+from trainables.optimizing.accumulation import AccumulationConfig
+from trainables.optimizing.early_stopping import EarlyStoppingConfig
+from trainables.optimizing.optimizer import OptimizerConfig as OptimizerConfig
+from trainables.optimizing.weight_averaging import AveragingConfig
+from trainables.optimizing.weight_perturbation import WeightPerturbationConfig
 from trainables.paths import usable
 from trainables.teacher_config import CleanTeacherConfig as CleanTeacherConfig
 from trainables.teacher_config import TeacherConfig as TeacherConfig
 from trainables.teacher_registry import public_teacher
 from trainables.threat import ThreatModel
 from trainables.validation import ValidationConfig as ValidationConfig
-from trainables.weight_averaging import AveragingConfig
-from trainables.weight_perturbation import WeightPerturbationConfig
 
 if TYPE_CHECKING:
     MethodConfig: TypeAlias = Method

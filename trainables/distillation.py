@@ -7,16 +7,14 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from trainables.accumulation import shared_momentum
 from trainables.alignments import Pair
-from trainables.allocator import keep_freed_memory
 from trainables.checking import check_ranks
-from trainables.compilation import compile_in_place, uncompiled
 from trainables.config import TrialConfig, identity
 from trainables.data import batches, load_data, num_batches
 from trainables.diagnostics.config import diagnose
-from trainables.early_stopping import BestEpoch
-from trainables.hardware import compute_type, machine, pick_device, resolved
+from trainables.machine.allocator import keep_freed_memory
+from trainables.machine.compilation import compile_in_place, uncompiled
+from trainables.machine.hardware import compute_type, machine, pick_device, resolved
 from trainables.models import (
     Network,
     allow_double_backward,
@@ -26,15 +24,17 @@ from trainables.models import (
 from trainables.models.synchronized import synchronized_batch_norm
 from trainables.networks import as_teacher, build_student
 from trainables.networks import build_network as build_network
-from trainables.optimizer import create_optimizer, learning_rate_factor
-from trainables.ranks import ALONE, Ranks
-from trainables.resuming import whole_state
+from trainables.optimizing.accumulation import shared_momentum
+from trainables.optimizing.early_stopping import BestEpoch
+from trainables.optimizing.optimizer import create_optimizer, learning_rate_factor
+from trainables.optimizing.weight_averaging import StochasticAverage, WeightAverage
+from trainables.storage.resuming import whole_state
 from trainables.student_costs import student_costs
 from trainables.training import Networks, Step, train_epoch
 from trainables.validation import VALIDATION_SEED as VALIDATION_SEED
 from trainables.validation import Metrics as Metrics
 from trainables.validation import validate
-from trainables.weight_averaging import StochasticAverage, WeightAverage
+from trainables.workers.ranks import ALONE, Ranks
 
 NUM_IMAGES_FOR_TERMS = 512
 """Training images from which a term may take shapes and principal components."""

@@ -20,11 +20,11 @@ from ray.util.queue import Empty, Queue
 from trainables.checking import check_batch_shares, check_ranks, check_trial
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation, Metrics
-from trainables.meeting import Place, join, listen
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.own_ray import closed_to_others
-from trainables.ranks import Ranks
 from trainables.teachers import check_pair, load_teachers
+from trainables.workers.meeting import Place, join, listen
+from trainables.workers.own_ray import closed_to_others
+from trainables.workers.ranks import Ranks
 
 
 class _Meeting(_TorchBackend):

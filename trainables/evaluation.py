@@ -8,8 +8,8 @@ from torch import Tensor
 from trainables.attacks import AttackConfig, Objective, attack_from, starting_point
 from trainables.data import Split
 from trainables.models import Network, module_mode
-from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
+from trainables.workers.ranks import ALONE, Ranks
 
 ObjectiveFactory = Callable[[Network, Tensor], Objective]
 

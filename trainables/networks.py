@@ -2,7 +2,7 @@
 
 from trainables.config import TrialConfig
 from trainables.data import load_data
-from trainables.hardware import memory_format, pick_device, resolved
+from trainables.machine.hardware import memory_format, pick_device, resolved
 from trainables.models import Network, create_network
 from trainables.models.checkpoints import load_weights
 from trainables.models.fitting import published_model

@@ -10,7 +10,7 @@ from trainables.attacks import AttackConfig
 from trainables.frozen import Frozen
 from trainables.models import check_architecture
 from trainables.models.normalization import ChannelStatistics
-from trainables.optimizer import OptimizerConfig
+from trainables.optimizing.optimizer import OptimizerConfig
 from trainables.paths import usable
 from trainables.spelling import unknown
 from trainables.teacher_registry import public_teacher

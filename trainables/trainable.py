@@ -10,17 +10,17 @@ from ray import tune
 from ray.exceptions import RayActorError
 from ray.train._internal.session import _TrainingResult
 
-from trainables.allocator import hand_back_freed_memory
-from trainables.attempt import SupersededError
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.object_store import StoreError
-from trainables.out_of_memory import is_out_of_memory
-from trainables.places import fetch_teachers
+from trainables.machine.allocator import hand_back_freed_memory
+from trainables.machine.out_of_memory import is_out_of_memory
 from trainables.redaction import without_secrets
+from trainables.storage.attempt import SupersededError
+from trainables.storage.object_store import StoreError
+from trainables.storage.places import fetch_teachers
+from trainables.storage.trial_store import StateNotStoredError, TrialStore
 from trainables.teachers import forget_teachers, load_teachers
-from trainables.trial_store import StateNotStoredError, TrialStore
-from trainables.worker_group import WorkerGroup
+from trainables.workers.worker_group import WorkerGroup
 
 FOR_RAY = (RayActorError, SupersededError, StoreError)
 """What says nothing about the training: Ray goes on with the trial in another process."""

@@ -7,16 +7,16 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from trainables.accumulation import mean_state, parts
 from trainables.alignments import Alignment
 from trainables.attacks import AttackConfig, attack_from, starting_point
 from trainables.methods import Batch, Method, View
 from trainables.models import Network, frozen, module_mode
 from trainables.models.taps import in_order
-from trainables.ranks import ALONE, Ranks
+from trainables.optimizing.accumulation import mean_state, parts
+from trainables.optimizing.weight_averaging import WeightAverage
+from trainables.optimizing.weight_perturbation import worst_weights
 from trainables.threat import ThreatModel
-from trainables.weight_averaging import WeightAverage
-from trainables.weight_perturbation import worst_weights
+from trainables.workers.ranks import ALONE, Ranks
 
 
 class Networks(NamedTuple):

@@ -5,14 +5,14 @@ from typing import Literal
 from pydantic import Field
 
 from trainables.attacks import AttackConfig, cross_entropy_objective, margin_objective
-from trainables.autoattack import AutoAttack, autoattack
 from trainables.data import Split
 from trainables.diagnostics import variance_gap
 from trainables.evaluation import accuracy_under, adversarial_images, clean_accuracy
 from trainables.frozen import Frozen
+from trainables.measuring.autoattack import AutoAttack, autoattack
 from trainables.models import Network
-from trainables.ranks import ALONE, Ranks
 from trainables.threat import ThreatModel
+from trainables.workers.ranks import ALONE, Ranks
 
 Metrics = dict[str, float]
 VALIDATION_SEED = 20

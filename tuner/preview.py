@@ -10,7 +10,7 @@ from rich.table import Table
 
 from trainables.alignments import ALIGNMENTS
 from trainables.config import TrialConfig
-from trainables.hardware import in_words
+from trainables.machine.hardware import in_words
 from trainables.teachers import check_pair
 from tuner.records import SYMBOLS
 from tuner.running.runner import check_teachers

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.intervals import wilson as wilson
+from trainables.measuring.intervals import wilson as wilson
 from trainables.radii import radius as radius
 from tuner.records import TrialRecord
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainables.urls import is_url
+from trainables.storage.urls import is_url
 from tuner.analysis.results import Results
 from tuner.analysis.tables import front_table, studies_table
 from tuner.exporting.front import front_csv, front_json

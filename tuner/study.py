@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from trainables.checking import check_batch_shares, check_not_compiled
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.frozen import Frozen
-from trainables.ranks import Ranks
 from trainables.spelling import unknown
+from trainables.workers.ranks import Ranks
 from tuner.finite_values import finite
 from tuner.folder_names import folder_name
 from tuner.search.limits import LimitsConfig

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trainables.spelling import unknown
-from trainables.urls import completed, is_url, name_of, parent
+from trainables.storage.urls import completed, is_url, name_of, parent
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.working_copy import WorkingCopy
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config import TrialConfig, identity
-from trainables.hardware import machine, resolved
+from trainables.machine.hardware import machine, resolved
 from trainables.models.checkpoints import read_checkpoint
 from trainables.models.student_file import write_student
 from tuner.differences import describe_differences

@@ -4,7 +4,6 @@ from typing import Any
 
 from benchmarks.claims.plan import DIGITS, RADII, ROOT
 from trainables.attacks import AttackConfig, margin_objective
-from trainables.autoattack import AutoAttack, autoattack
 from trainables.config import TrialConfig, merge
 from trainables.data import Split
 from trainables.diagnostics.bound import measured_bound
@@ -12,10 +11,11 @@ from trainables.diagnostics.gaps import gaps
 from trainables.diagnostics.gradients import gradient_gap
 from trainables.distillation import Distillation
 from trainables.evaluation import adversarial_images
+from trainables.measuring.autoattack import AutoAttack, autoattack
+from trainables.measuring.named_attacks import NAMED_ATTACKS
+from trainables.measuring.robustness import Accuracy, clean_flags, robust_flags
+from trainables.measuring.smoothing import SmoothingConfig, certify
 from trainables.models import Network
-from trainables.named_attacks import NAMED_ATTACKS
-from trainables.robustness import Accuracy, clean_flags, robust_flags
-from trainables.smoothing import SmoothingConfig, certify
 from trainables.teachers import load_teacher
 from trainables.threat import ThreatModel
 

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import yaml
 
-from trainables.object_store import copy_of
-from trainables.urls import completed
+from trainables.storage.object_store import copy_of
+from trainables.storage.urls import completed
 from tuner.records import TrialRecord
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.ledger import Ledger

@@ -15,8 +15,8 @@ from benchmarks.speed import plain
 from benchmarks.speed.cases import METHODS
 from benchmarks.speed.floor import trained
 from benchmarks.speed.setting import Setting, Size
-from trainables.allocator import keep_freed_memory
-from trainables.hardware import compute_type
+from trainables.machine.allocator import keep_freed_memory
+from trainables.machine.hardware import compute_type
 from trainables.models import Network, computing_in
 from trainables.training import Networks, train_epoch
 

@@ -14,7 +14,7 @@ from benchmarks.speed.floor import PASSES
 from trainables.config import TrialConfig
 from trainables.data import batches
 from trainables.distillation import Distillation, build_network
-from trainables.hardware import compute_type
+from trainables.machine.hardware import compute_type
 from trainables.models import Network, allow_double_backward, computing_in, frozen, module_mode
 from trainables.training import Networks, train_epoch
 

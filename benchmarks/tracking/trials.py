@@ -10,7 +10,7 @@ import yaml
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.hardware import machine
+from trainables.machine.hardware import machine
 from trainables.models.checkpoints import save_atomically
 from tuner.records import TrialRecord, TrialState
 from tuner.storage.directory import StudyDirectory

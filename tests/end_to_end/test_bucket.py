@@ -10,8 +10,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from trainables.object_store import UrlFolder
-from trainables.urls import completed
+from trainables.storage.object_store import UrlFolder
+from trainables.storage.urls import completed
 from tuner.cli import app
 from tuner.records import TrialState
 from tuner.storage.ledger import read_records

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.end_to_end
 DRIVER = """
 import json, os, subprocess, sys
 import psutil, ray
-from trainables.own_ray import BOUND
+from trainables.workers.own_ray import BOUND
 from tuner.running.runner import ray_session
 from tuner.study import ResourcesConfig
 

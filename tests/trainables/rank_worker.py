@@ -20,8 +20,8 @@ from trainables.distillation import Distillation, build_network
 from trainables.methods import METHODS
 from trainables.models import allow_double_backward
 from trainables.models.synchronized import synchronized_batch_norm
-from trainables.ranks import ALONE, Ranks
 from trainables.training import Networks, Step
+from trainables.workers.ranks import ALONE, Ranks
 
 TRIAL = {
     "student": {"architecture": "small_resnet6"},

@@ -10,7 +10,7 @@ from trainables.distillation import (
     create_optimizer,
     learning_rate_factor,
 )
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
 from trainables.models.checkpoints import read_checkpoint, save_atomically
 
 ALL_TERMS = dict.fromkeys(ALIGNMENTS, True)

@@ -12,7 +12,7 @@ from ray.exceptions import ActorDiedError
 
 from trainables.checking import check_ranks
 from trainables.distributed import Told, each_once, reason, train_distributed
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 pytestmark = pytest.mark.slow  # two processes that train under every method
 

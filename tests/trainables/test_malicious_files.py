@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.autoattack_state import Progress
 from trainables.data.cache import _mapped
 from trainables.data.config import ExtraConfig
 from trainables.data.extra import open_extra
 from trainables.data.sources import Levels, Part
 from trainables.distillation import Distillation
 from trainables.glyphs import store
+from trainables.measuring.autoattack_state import Progress
 from trainables.models.checkpoint_facts import checkpoint_facts
 from trainables.models.checkpoints import load_weights, read_checkpoint
 from trainables.teachers.stored import prepared, prepared_network

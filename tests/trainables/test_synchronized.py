@@ -6,7 +6,7 @@ from timm.layers import BatchNormAct2d
 from torch import nn
 
 from trainables.models.synchronized import SynchronizedBatchNorm, synchronized_batch_norm
-from trainables.ranks import ALONE
+from trainables.workers.ranks import ALONE
 
 LAYERS = {
     "plain": lambda: nn.BatchNorm2d(3),

@@ -6,9 +6,9 @@ import weakref
 import pytest
 import torch
 
-from trainables.attempt import SupersededError
 from trainables.distillation import Distillation
 from trainables.models.checkpoints import read_checkpoint
+from trainables.storage.attempt import SupersededError
 from trainables.trainable import DistillationTrainable
 
 

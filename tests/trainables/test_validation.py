@@ -1,8 +1,8 @@
 import pytest
 
-from trainables.autoattack import AutoAttack, autoattack
 from trainables.data import Split
 from trainables.distillation import Distillation
+from trainables.measuring.autoattack import AutoAttack, autoattack
 from trainables.threat import ThreatModel
 from trainables.validation import VALIDATION_SEED, ValidationConfig, validate
 

@@ -8,7 +8,7 @@ from make_records import make_record, make_study
 
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
-from trainables.hardware import machine
+from trainables.machine.hardware import machine
 from trainables.models.checkpoints import save_atomically
 from tuner.analysis.results import Results
 from tuner.storage.directory import StudyDirectory

@@ -17,7 +17,7 @@ from trainables.models.network import (
     statistics_of_now,
     untracked,
 )
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 Distance = Literal["l2", "l2_squared", "cosine"]
 

@@ -13,7 +13,7 @@ from trainables.alignments.second_moment import Axis, Pool, RunningMoment, secon
 from trainables.methods.batch import Batch, View
 from trainables.models.network import Output
 from trainables.models.taps import Tap
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 TappedLayer = Annotated[int, Field(lt=0)] | str
 Source = Literal["features", "logits", "probabilities"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainables.ranks import ALONE, Ranks
+from trainables.workers.ranks import ALONE, Ranks
 
 Axis = Literal["channel", "sample", "position"]
 Pool = Literal["average", "spatial"]

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from trainables.data.augmentation import augment
 from trainables.data.sizes import check_batch_size
-from trainables.ranks import ALONE, Ranks
 from trainables.splits import Rows, TrainingSet
+from trainables.workers.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from trainables.data.config import DataConfig

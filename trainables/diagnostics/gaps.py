@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainables.diagnostics.moments import StreamedMoments, stream_moments
 from trainables.models import Network
-from trainables.ranks import ALONE, Ranks
+from trainables.workers.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainables.models import Network, module_mode
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 
 class StreamedMoments:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from trainables.models.network import Network, Output
 from trainables.models.taps import Tap
-from trainables.ranks import ALONE, Ranks
+from trainables.workers.ranks import ALONE, Ranks
 
 
 class View:

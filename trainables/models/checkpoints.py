@@ -20,8 +20,8 @@ from trainables.models.plain_content import refuse_odd
 from trainables.models.student_file import read_described
 from trainables.models.torch_container import refuse_hostile
 from trainables.models.wrapping import Unwrapped, Weights, unwrap
-from trainables.persistence import persistently
 from trainables.spelling import shortened
+from trainables.storage.persistence import persistently
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:

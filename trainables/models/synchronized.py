@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 
 def synchronized_batch_norm(ranks: Ranks) -> AbstractContextManager[Any]:

@@ -7,7 +7,7 @@ import torch
 from trainables.config import TeacherConfig
 from trainables.data import Data
 from trainables.evaluation import clean_accuracy
-from trainables.intervals import wilson
+from trainables.measuring.intervals import wilson
 from trainables.models import Network
 from trainables.models.normalization import KNOWN
 from trainables.splits import Split

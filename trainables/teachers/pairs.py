@@ -6,7 +6,7 @@ import torch
 
 from trainables.config import TrialConfig
 from trainables.data import load_data
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
 from trainables.models import Network, allow_double_backward, create_network
 from trainables.models.fitting import published_model
 from trainables.models.taps import Layer, in_order, layer_of

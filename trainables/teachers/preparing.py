@@ -11,7 +11,7 @@ from trainables.config import TrialConfig, identity
 from trainables.data import load_data
 from trainables.distillation import Distillation
 from trainables.evaluation import clean_accuracy, robust_accuracy
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
 from trainables.models import Network
 from trainables.models.student_file import write_teacher
 from trainables.teachers.ensemble import ensemble

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from trainables.config import TeacherConfig, TrialConfig
 from trainables.data import load_data
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
 from trainables.models import Network
 from trainables.models.checkpoint_facts import CheckpointFacts, Standardising, checkpoint_facts
 from trainables.models.checkpoints import load_weights

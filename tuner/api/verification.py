@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from trainables.attack_text import parse_attack
+from trainables.measuring.attack_text import parse_attack
 from trainables.radii import parse_radii
 from tuner.api.radii import Radii, radii_in_text
 from tuner.storage.directory import StudyDirectory

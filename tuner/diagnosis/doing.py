@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trainables.diagnostics.sweep import refuse_impossible
-from trainables.smoothing import SmoothingConfig
+from trainables.measuring.smoothing import SmoothingConfig
 from tuner.diagnosis.correlations import (
     correlation_lines,
     correlation_png,

@@ -16,9 +16,9 @@ from trainables.diagnostics.linearity import local_linearity
 from trainables.diagnostics.sweep import EpsilonRow, attacked_at, gaps_over_epsilon
 from trainables.diagnostics.taylor import taylor_remainder_ratio
 from trainables.distillation import VALIDATION_SEED, build_network
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
+from trainables.measuring.smoothing import Certificates, SmoothingConfig, certify
 from trainables.models import Network
-from trainables.smoothing import Certificates, SmoothingConfig, certify
 from trainables.teachers import network_from_file, prepared_network, teacher_path
 from tuner.student_files import file_in, load_student, read_student
 from tuner.study_file import trial_in

@@ -14,7 +14,7 @@ from ray import cloudpickle
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables.own_ray import closed_to_others
+from trainables.workers.own_ray import closed_to_others
 from tuner.doctor import probe as doctor_probe
 from tuner.doctor.checks import SHARED_MEMORY
 from tuner.doctor.facts import Facts, Finding, Need

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.urls import is_url
+from trainables.storage.urls import is_url
 from tuner.doctor.checks import findings
 from tuner.doctor.facts import Facts, Finding, Need
 from tuner.doctor.probe import look

@@ -163,7 +163,7 @@ def used_share(path: str) -> float:
 def try_url(url: str, nonce: str) -> str:
     """As ``try_storage``, of a folder at a URL."""
     try:
-        from trainables.object_store import StoreError, UrlFolder
+        from trainables.storage.object_store import StoreError, UrlFolder
     except ImportError:
         return "cannot be looked at without our code"
     name = f".doctor-{nonce}"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from trainables.object_store import StoreError, UrlFolder
-from trainables.urls import completed, is_url, parent
+from trainables.storage.object_store import StoreError, UrlFolder
+from trainables.storage.urls import completed, is_url, parent
 
 
 def folder_of_studies(directory: str | Path) -> str:

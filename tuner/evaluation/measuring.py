@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainables.attack_text import Attack
-from trainables.autoattack import AutoAttack, AutoAttackResult, autoattack, identity
-from trainables.autoattack_parts import PART_NAMES
 from trainables.data import Split, load_data
-from trainables.masking import Gate, autoattack_is_stronger, black_box_is_weaker, verdict
-from trainables.named_attacks import NamedAttack, ball
-from trainables.robustness import Accuracy, clean_flags, robust_flags, worst_case
-from trainables.sanity import sanity_gates
+from trainables.measuring.attack_text import Attack
+from trainables.measuring.autoattack import AutoAttack, AutoAttackResult, autoattack, identity
+from trainables.measuring.autoattack_parts import PART_NAMES
+from trainables.measuring.masking import Gate, autoattack_is_stronger, black_box_is_weaker, verdict
+from trainables.measuring.named_attacks import NamedAttack, ball
+from trainables.measuring.robustness import Accuracy, clean_flags, robust_flags, worst_case
+from trainables.measuring.sanity import sanity_gates
 from trainables.threat import ThreatModel
 from tuner.evaluation.target import Target
 

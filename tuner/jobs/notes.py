@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from trainables.object_store import UrlFolder, copy_of
-from trainables.urls import below, parent
+from trainables.storage.object_store import UrlFolder, copy_of
+from trainables.storage.urls import below, parent
 from tuner.json_files import read_json
 from tuner.storage.atomic import write_atomically
 from tuner.storage.directory import StudyDirectory

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainables.config import TrialConfig
-from trainables.intervals import wilson
+from trainables.measuring.intervals import wilson
 from tuner.packaging.making import Package
 from tuner.quantities import attack_name, radius
 

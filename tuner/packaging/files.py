@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trainables.agreement import Agreement
 from trainables.models import cost
+from trainables.programs.agreement import Agreement
 from tuner.exporting.config_files import config_text
 from tuner.exporting.made_with import commit
 from tuner.packaging.facts import cpu, target_attack

@@ -12,20 +12,20 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from trainables.agreement import Agreement, agreement, answers
 from trainables.attacks import margin_objective
 from trainables.data import Data, Split, load_data
 from trainables.evaluation import adversarial_images
+from trainables.measuring.undisturbed import undisturbed
 from trainables.models import Network
-from trainables.packaging import (
+from trainables.programs.agreement import Agreement, agreement, answers
+from trainables.programs.packaging import (
     NEEDED_FOR_ONNX,
     Classify,
     program_of,
     write_onnx,
     write_pt2,
 )
-from trainables.timing import Timing, one_thread, timed
-from trainables.undisturbed import undisturbed
+from trainables.programs.timing import Timing, one_thread, timed
 from trainables.validation import VALIDATION_SEED
 from tuner.evaluation.target import Target
 from tuner.exporting.made_with import versions

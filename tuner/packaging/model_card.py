@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from trainables.agreement import Agreement
-from trainables.intervals import wilson
+from trainables.measuring.intervals import wilson
+from trainables.programs.agreement import Agreement
 from tuner.exporting.made_with import commit, listed
 from tuner.packaging.data_licences import data_licence, student_licence
 from tuner.packaging.facts import (

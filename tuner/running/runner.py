@@ -16,10 +16,10 @@ from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from ray.tune.experiment import Trial
 
 from trainables.config import TeacherConfig, TrialConfig
-from trainables.own_ray import closed_to_others
-from trainables.places import fetch_teacher, prepare_teacher_at
+from trainables.storage.places import fetch_teacher, prepare_teacher_at
 from trainables.teachers import PreparedTeacher, check_teacher, prepare_teacher, teacher_path
 from trainables.trainable import DistillationTrainable
+from trainables.workers.own_ray import closed_to_others
 from tuner.running.placement import placement, require, waiting_for
 from tuner.running.progress import Progress, ProgressCallback
 from tuner.running.recorder import Recorder, Watcher

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from trainables.accumulation import next_number
+from trainables.optimizing.accumulation import next_number
 from tuner.study import ResourcesConfig
 
 Config = Mapping[str, Any]

@@ -11,8 +11,8 @@ from search_spaces import SearchSpace, explore
 from search_spaces.sampling import describe, holds, narrow
 from trainables.checking import check_batch_shares
 from trainables.config import TrialConfig, merge, override
-from trainables.ranks import Ranks
 from trainables.spelling import unknown
+from trainables.workers.ranks import Ranks
 from tuner.explain import explain
 from tuner.search.spaces import find_search_space
 from tuner.study import StudyConfig

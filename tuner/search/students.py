@@ -10,7 +10,7 @@ from search_spaces import explore
 from trainables.checking import check_data
 from trainables.config import TrialConfig
 from trainables.data import Data, load_data
-from trainables.hardware import pick_device
+from trainables.machine.hardware import pick_device
 from trainables.models import Cost, check_architecture, cost, latency_ms
 from trainables.models.adaptation import fit
 from tuner.quantities import count

@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from trainables.persistence import persistently
+from trainables.storage.persistence import persistently
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:

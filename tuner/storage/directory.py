@@ -12,7 +12,7 @@ from typing import TextIO
 
 import yaml
 
-from trainables.urls import below, parent
+from trainables.storage.urls import below, parent
 from tuner.differences import describe_differences
 from tuner.storage.atomic import write_atomically
 from tuner.storage.working_copy import FOLDER as COPY

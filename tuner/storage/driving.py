@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from trainables.object_store import StoreError
+from trainables.storage.object_store import StoreError
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.lease import Lease
 from tuner.storage.working_copy import WorkingCopy

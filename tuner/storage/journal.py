@@ -11,7 +11,7 @@ from typing import Any
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._base import BaseJournalBackend
 
-from trainables.persistence import persistently
+from trainables.storage.persistence import persistently
 
 
 class Journal(BaseJournalBackend):

@@ -15,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from trainables.object_store import Stamp, StoreError, UrlFolder, copy_of, patiently
-from trainables.urls import below, completed, shown, tidy
+from trainables.storage.object_store import Stamp, StoreError, UrlFolder, copy_of, patiently
+from trainables.storage.urls import below, completed, shown, tidy
 from tuner.storage.atomic import write_atomically
 
 FOLDER = ".copy"

@@ -114,7 +114,7 @@ def _log(study: MlflowStudy, record: TrialRecord, run_id: str, target: Target) -
 
 def _save(target: Target, place: Path, description: "Model", record: TrialRecord) -> bool:
     from trainables.data import load_data
-    from trainables.hardware import pick_device
+    from trainables.machine.hardware import pick_device
     from tuner.tracking.pytorch import save_student
 
     try:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from rich.console import Console
 
-from trainables.attack_text import Attack, parse_attack
 from trainables.config import TrialConfig
+from trainables.measuring.attack_text import Attack, parse_attack
 from trainables.radii import parse_radius
 from trainables.threat import ThreatModel
 from tuner.evaluation.files import write_csv, write_json

@@ -45,7 +45,7 @@ def chosen_formats(text: str | None) -> list[str]:
     Raises:
         ValueError: for an unknown format, or for ONNX without what it needs.
     """
-    from trainables.packaging import missing_for_onnx, need_for_onnx
+    from trainables.programs.packaging import missing_for_onnx, need_for_onnx
     from trainables.spelling import unknown
     from tuner.packaging.making import FORMATS
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from trainables.checking import check_batch_shares
 from trainables.config import TrialConfig
 from trainables.frozen import fingerprint
-from trainables.hardware import in_words
-from trainables.ranks import Ranks
+from trainables.machine.hardware import in_words
 from trainables.single import train
+from trainables.workers.ranks import Ranks
 from tuner.exporting.provenance import Provenance, read_provenance
 from tuner.quantities import attack_name, written
 from tuner.records import TrialState

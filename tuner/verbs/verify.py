@@ -30,7 +30,7 @@ def verify(  # noqa: PLR0917 - Typer passes options by position
     ] = None,
 ) -> None:
     """Measure the front on the test split, over seeds and radii; goes on where it was stopped."""
-    from trainables.attack_text import parse_attack
+    from trainables.measuring.attack_text import parse_attack
     from trainables.radii import parse_radii
     from tuner.study_names import opened
     from tuner.verification.doing import verify_and_show

@@ -7,9 +7,9 @@ from math import isfinite
 
 import torch
 
-from trainables.attack_text import Attack
 from trainables.data import load_data
-from trainables.named_attacks import NamedAttack
+from trainables.measuring.attack_text import Attack
+from trainables.measuring.named_attacks import NamedAttack
 from trainables.threat import ThreatModel
 from tuner.analysis.replicates import groups
 from tuner.analysis.results import Results

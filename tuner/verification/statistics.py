@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass
 from functools import cached_property
 
-from trainables.intervals import wilson
+from trainables.measuring.intervals import wilson
 
 Interval = tuple[float, float]
 NORMAL = 1.959964

@@ -19,8 +19,8 @@ from typing import Any
 from trainables.config import TrialConfig
 from trainables.distillation import Distillation
 from trainables.frozen import fingerprint
+from trainables.machine.out_of_memory import is_out_of_memory
 from trainables.models.checkpoints import read_checkpoint, save_atomically
-from trainables.out_of_memory import is_out_of_memory
 from trainables.redaction import without_secrets
 from trainables.teachers import load_teachers
 from tuner.evaluation.measuring import WORST, Evaluation, Request, evaluate

@@ -142,7 +142,7 @@ def watch_attempt(module):
 WATCHED = {
     "tuner.storage.ledger": watch_ledger,
     "tuner.search.halving": watch_halving,
-    "trainables.attempt": watch_attempt,
+    "trainables.storage.attempt": watch_attempt,
     "trainables.trainable": watch_trainable,
     "tuner.search.search": lambda module: watch(module.Search, "_end"),
     "tuner.storage.trial_files": lambda module: watch(module.TrialFiles, "update"),

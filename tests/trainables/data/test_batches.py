@@ -3,7 +3,7 @@ import torch
 
 from trainables.data import DataConfig, Split, batches, num_batches
 from trainables.data.resident import WithExtra
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 
 def test_an_epoch_shows_every_image_once_and_drops_the_partial_batch():

@@ -8,7 +8,7 @@ import torch
 from trainables.data import DataConfig, batches, load_data
 from trainables.data.config import ExtraConfig
 from trainables.data.extra import open_extra
-from trainables.ranks import Ranks
+from trainables.workers.ranks import Ranks
 
 SHAPE, CLASSES = (3, 4, 5), 10
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 3), dtype=np.uint8)

@@ -16,7 +16,7 @@ from trainables.diagnostics.pictures import (
 )
 from trainables.diagnostics.pictures.feature_cloud import principal_plane, spectrum
 from trainables.diagnostics.sweep import gaps_over_epsilon
-from trainables.smoothing import SmoothingConfig, certify
+from trainables.measuring.smoothing import SmoothingConfig, certify
 from trainables.threat import ThreatModel
 
 THREAT = ThreatModel(epsilon=0.1)

@@ -11,14 +11,14 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
-from trainables.agreement import Agreement
 from trainables.config import TrialConfig
 from trainables.data import load_data
 from trainables.distillation import Distillation
 from trainables.evaluation import clean_accuracy
 from trainables.models.checkpoints import save_atomically
 from trainables.models.student_file import write_student
-from trainables.packaging import load_pt2
+from trainables.programs.agreement import Agreement
+from trainables.programs.packaging import load_pt2
 from tuner.cli import app
 from tuner.evaluation.target import Foreign, find_target
 from tuner.packaging.data_licences import LICENCES, data_licence, student_licence
@@ -205,7 +205,7 @@ def test_a_program_that_predicts_otherwise_is_not_called_good(made, tmp_path):
 def test_without_onnx_the_other_format_is_made_and_one_line_says_so(
     package, checkpoint, monkeypatch
 ):
-    monkeypatch.setattr("trainables.packaging.NEEDED_FOR_ONNX", ("no_such_package",))
+    monkeypatch.setattr("trainables.programs.packaging.NEEDED_FOR_ONNX", ("no_such_package",))
 
     code, output = package(checkpoint)
     asked, refusal = package(checkpoint, "--format", "onnx")

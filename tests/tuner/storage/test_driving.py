@@ -1,7 +1,7 @@
 import pytest
 
-from trainables.object_store import UrlFolder
-from trainables.urls import completed
+from trainables.storage.object_store import UrlFolder
+from trainables.storage.urls import completed
 from tuner.storage import driving as module
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.driving import check_services, driving

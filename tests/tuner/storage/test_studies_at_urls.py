@@ -9,8 +9,8 @@ from job_server import JobServer
 from typer.testing import CliRunner
 from written_study import STUDY, write_study
 
-from trainables.object_store import UrlFolder
-from trainables.urls import completed
+from trainables.storage.object_store import UrlFolder
+from trainables.storage.urls import completed
 from tuner.cli import app
 from tuner.doctor.examination import Patient, examine
 from tuner.jobs.notes import job_of

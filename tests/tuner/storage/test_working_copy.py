@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from trainables.object_store import UrlFolder
-from trainables.urls import completed
+from trainables.storage.object_store import UrlFolder
+from trainables.storage.urls import completed
 from tuner.storage.directory import StudyDirectory
 from tuner.storage.working_copy import WorkingCopy, copies_in, is_light
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from trainables.hardware import HardwareConfig, machine, resolved
+from trainables.machine.hardware import HardwareConfig, machine, resolved
 from tuner.tracking.hardware import hardware_tags
 
 

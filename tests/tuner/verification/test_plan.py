@@ -4,8 +4,8 @@ import pytest
 from make_records import make_config, make_record
 from make_verification import make_run, study_of
 
-from trainables.attack_text import parse_attack
-from trainables.named_attacks import NAMED_ATTACKS, NamedAttack
+from trainables.measuring.attack_text import parse_attack
+from trainables.measuring.named_attacks import NAMED_ATTACKS, NamedAttack
 from tuner.analysis.results import Results
 from tuner.records import TrialState
 from tuner.storage.directory import StudyDirectory

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trainables.intervals import wilson
+from trainables.measuring.intervals import wilson
 from tuner.verification.statistics import Estimate, of_difference, overlap
 
 

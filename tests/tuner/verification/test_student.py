@@ -2,8 +2,8 @@
 
 import pytest
 
-from trainables.attack_text import parse_attack
 from trainables.config import TrialConfig
+from trainables.measuring.attack_text import parse_attack
 from trainables.threat import ThreatModel
 from tuner.evaluation.measuring import Request
 from tuner.verification.student import STATUS, Student, known, run_student

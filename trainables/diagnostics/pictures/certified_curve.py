@@ -5,7 +5,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from trainables.diagnostics.pictures.style import COLOURS, heading, new_figure, plain
-from trainables.smoothing import Certificates, SmoothingConfig, lower_bound
+from trainables.measuring.smoothing import Certificates, SmoothingConfig, lower_bound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

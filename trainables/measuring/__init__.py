@@ -1,0 +1,1 @@
+"""How robust a network is: attacks that measure, AutoAttack, smoothing, gates of masking."""

@@ -1,0 +1,1 @@
+"""How weights move: optimisers, batches in parts, averages, perturbations, when to stop."""
