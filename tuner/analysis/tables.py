@@ -37,7 +37,7 @@ NARROW = {
 """Headings for a terminal of 80 columns."""
 
 TEXT = {"teacher > student", "student", "method", "label"}
-OPTIONAL = [NARROW[name] for name in ("parameters", "temperature", *reversed(SYMBOLS))]
+OPTIONAL = [NARROW.get(name, name) for name in ("parameters", "temperature", *reversed(SYMBOLS))]
 """Columns that a narrow terminal goes without, the first one first."""
 
 WIDE = 1000
