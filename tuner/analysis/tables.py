@@ -166,8 +166,9 @@ def front_table(results: Results, width: int = WIDE) -> Table:
     """
     own = sorted(results.baselines, key=lambda record: (record.student, record.number))
     names = [NARROW.get(name, name) for name in headings(results)]
-    rows = [cells(results, record) for record in [*results.front, *own]]
-    gone = left_out(names, rows, width, text=TEXT, optional=OPTIONAL)
+    front = [cells(results, record) for record in results.front]
+    baselines = [cells(results, record) for record in own]
+    gone = left_out(names, front + baselines, width, text=TEXT, optional=OPTIONAL)
     more = f" Too narrow for {', '.join(gone)}: tuner front --format csv has all." if gone else ""
     title = f"Front of {results.study.name}{so_far(results)}"
     table = plain_table(title, caption=f"{caption(results)}{more}")
@@ -180,12 +181,12 @@ def front_table(results: Results, width: int = WIDE) -> Table:
             overflow="fold",
             min_width=LEAST_TEXT if name in TEXT else None,
         )
-    for place, row in enumerate(rows):
-        if place == len(results.front):
-            table.add_section()
-        style = "dim" if place >= len(results.front) else ""
-        style = "bold" if "knee" in row[-1] and not style else style
-        table.add_row(*(Text(row[column]) for column in kept), style=style)
+    for record, texts in zip(results.front, front, strict=True):
+        style = "bold" if record.number == results.knee.number else ""
+        table.add_row(*(Text(texts[column]) for column in kept), style=style)
+    table.add_section()
+    for texts in baselines:
+        table.add_row(*(Text(texts[column]) for column in kept), style="dim")
     return table
 
 
