@@ -6,82 +6,14 @@ from collections.abc import Sequence
 
 from benchmarks.claims import pictures
 from benchmarks.claims.claim import NOT, PARTLY, REPRODUCED, Claim, Evidence, Finding
-from benchmarks.claims.numbers import Gain, Results, gain, percent, table
-from benchmarks.claims.plan import ABLATION, BATCH_TERMS, BATCHES, CNN, RADII, SIZES, VIT, WIDE
+from benchmarks.claims.numbers import Gain, percent, table
+from benchmarks.claims.plan import BATCH_TERMS, BATCHES, CNN, RADII, SIZES
+from benchmarks.claims.terms import ALL, LOGITS, ablation, over
 from trainables.diagnostics.correlation import Correlation, correlation
 
 DONG = (
     "Dong et al., ECCV 2024, as summarised by others; no code is public, the tables were not seen"
 )
-STUDENTS = (CNN, WIDE, VIT)
-LOGITS, ALL = "AT + logits", "AT + logits + cov + gram"
-PAIRS = ("AT + logits + cov", "AT + logits + gram", ALL)
-SEVERAL = {
-    "clean %": ("accuracy/clean", percent),
-    "margin PGD-20 %": ("accuracy/margin@0.2", percent),
-    "CE PGD-20 %": ("accuracy/ce@0.2", percent),
-    "APGD %": ("apgd/robust", percent),
-}
-
-
-def over(results: Results, after: str, before: str, quantity: str) -> Gain:
-    """Paired gain of one label over another."""
-    return gain(results.values(after, quantity), results.values(before, quantity))
-
-
-def ablation(evidence: Evidence) -> Finding:
-    results = evidence.groups["ablation"]
-    rows = ["| student | term added to AT + logits | clean | APGD |", "|---|---|---|---|"]
-    gains: dict[str, list[Gain]] = {label: [] for label in PAIRS}
-    clean: list[Gain] = []
-    for student in STUDENTS:
-        base = f"{student}: {LOGITS}"
-        for label in PAIRS:
-            robust = over(results, f"{student}: {label}", base, "apgd/robust")
-            kept = over(results, f"{student}: {label}", base, "accuracy/clean")
-            gains[label].append(robust)
-            clean.append(kept)
-            rows.append(f"| {student} | {label.removeprefix(LOGITS + ' + ')} | {kept} | {robust} |")
-    pictures.bars(
-        evidence.pictures / "claim07.png",
-        "The terms of the variance-gap loss",
-        "accuracy under APGD-CE and APGD-T at 0.2, %",
-        STUDENTS,
-        {
-            label: [results.values(f"{student}: {label}", "apgd/robust") for student in STUDENTS]
-            for label in ABLATION
-        },
-    )
-    helped = {label: sum(g.positive for g in found) for label, found in gains.items()}
-    hurt = sum(g.negative for found in gains.values() for g in found)
-    lost = sum(g.negative for g in clean)
-    best_together = all(
-        gains[ALL][i].mean >= max(gains[p][i].mean for p in PAIRS) for i in range(len(STUDENTS))
-    )
-    verdict = (
-        REPRODUCED
-        if helped[PAIRS[0]] >= 2 and helped[ALL] >= 2 and best_together and not lost
-        else PARTLY
-        if sum(helped.values()) > hurt
-        else NOT
-    )
-    chance = [
-        label
-        for label in results.labels
-        if statistics.fmean(results.values(label, "accuracy/clean")) < 0.15
-    ]
-    collapsed = f" At chance level: {', '.join(chance)}; the weights were not tuned by student."
-    return Finding(
-        table(results, SEVERAL)
-        + "\n\nGains in points, paired by seed, with 95 % intervals:\n\n"
-        + "\n".join(rows),
-        "claim07.png",
-        verdict,
-        f"Of three students, covariance helps {helped[PAIRS[0]]}, Gram {helped[PAIRS[1]]}, both "
-        f"{helped[ALL]} (95 % interval above zero); in {hurt} of nine comparisons the term hurts, "
-        f"in {lost} clean accuracy falls. Both together are "
-        f"{'' if best_together else 'not '}the best on every student.{collapsed if chance else ''}",
-    )
 
 
 def line(evidence: Evidence) -> Finding:
