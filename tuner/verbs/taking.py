@@ -62,41 +62,47 @@ def export(
         )
 
 
+ConfigFile = Annotated[Path, typer.Argument(help="A trial's file, as tuner export writes it.")]
+Output = Annotated[
+    Path | None, typer.Option(help="Folder of the result; default: runs/train/<file>.")
+]
+Teachers = Annotated[
+    Path, typer.Option(help="Folder of prepared teachers; a missing one is trained into it.")
+]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Train so many, from the config's seed on.")]
+Seed = Annotated[list[int] | None, typer.Option(min=0, help="Train with this seed; repeatable.")]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the data, instead of the config's.")
+]
+Gpus = Annotated[int | None, typer.Option(min=0, help="0: the CPU; several share every batch.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes that share every batch; default: --gpus.")
+]
+Address = Annotated[
+    str | None, typer.Option(help="A Ray cluster, for several workers; default: our own.")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        help="MLflow; default: runs/mlflow.db, as of studies there.", callback=without_own_secrets
+    ),
+]
+Tracked = Annotated[bool, typer.Option(help="Log the training in MLflow.")]
+
+
 def train(
-    config: Annotated[Path, typer.Argument(help="A trial's file, as tuner export writes it.")],
+    config: ConfigFile,
     *,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder of the result; default: runs/train/<file>.")
-    ] = None,
-    teachers: Annotated[
-        Path, typer.Option(help="Folder of prepared teachers; a missing one is trained into it.")
-    ] = Path("runs/teachers"),
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Train so many, from the config's seed on.")
-    ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(min=0, help="Train with this seed; repeatable.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data, instead of the config's.")
-    ] = None,
-    gpus: Annotated[
-        int | None, typer.Option(min=0, help="0: the CPU; several share every batch.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that share every batch; default: --gpus.")
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster, for several workers; default: our own.")
-    ] = None,
-    tracking_uri: Annotated[
-        str | None,
-        typer.Option(
-            help="MLflow; default: runs/mlflow.db, as of studies there.",
-            callback=without_own_secrets,
-        ),
-    ] = None,
-    tracking: Annotated[bool, typer.Option(help="Log the training in MLflow.")] = True,
+    output: Output = None,
+    teachers: Teachers = Path("runs/teachers"),
+    seeds: Seeds = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    gpus: Gpus = None,
+    workers: Workers = None,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    tracking: Tracked = True,
 ) -> None:
     """Train students as a config says; goes on from the last epoch if it was stopped."""
     from tuner.verbs.train import TrainingRequest, chosen_seeds, train_and_show
