@@ -103,6 +103,8 @@ class Nodes:
 
     def _start(self, log: Path, *options: Any, ready: Any) -> None:
         command = [*RAY, "start", "--block", "--num-cpus", "1", "--object-store-memory", OBJECTS]
+        # by default a fixed one, which the first of the machine's nodes gets
+        command += ["--dashboard-agent-listen-port", 0]
         words = [str(word) for word in (*command, *options)]
         own = {"CRASH_NODE": log.stem, "TUNER_CACHE": str(self.folder / f"cache-{log.stem}")}
         node = Service("a Ray node", words, {**self.environment, **own}, log, ready)

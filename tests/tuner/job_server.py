@@ -17,11 +17,12 @@ class JobServer:
         logs: text per job.
         begun: status of a job that was just submitted.
         first: what it has said by then.
+        agentless: how many jobs it will not take because no agent could start them.
     """
 
     def __init__(self):
         self.jobs, self.packages, self.logs = {}, {}, {}
-        self.begun, self.first = "RUNNING", "starting\n"
+        self.begun, self.first, self.agentless = "RUNNING", "starting\n", 0
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,9 +30,12 @@ class JobServer:
                 pass
 
             def answer(self, content, code=200):
-                body = json.dumps(content).encode()
+                self.say(json.dumps(content), code, "application/json")
+
+            def say(self, text, code, kind="text/plain"):
+                body = text.encode()
                 self.send_response(code)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -76,6 +80,10 @@ class JobServer:
         if parts[-1] == "stop":
             self.jobs[parts[2]]["status"] = "STOPPED"
             handler.answer({"stopped": True})
+            return
+        if self.agentless:
+            self.agentless -= 1
+            handler.say("No available agent to submit job, please try again later.", 500)
             return
         asked = json.loads(body)
         job = asked["submission_id"]

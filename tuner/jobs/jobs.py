@@ -25,6 +25,12 @@ LAST_WORD = 1.0
 AGENT_PATIENCE = 180.0
 """Seconds for a cluster that has just begun to take its first job."""
 NO_AGENT = "No available agent"
+LOOK = "look at the cluster with: tuner doctor --address HOST:6379"
+AGENT_ADVICE = (
+    "no agent on its head, which would start it, has answered for minutes; another Ray on that "
+    "machine may hold the agent's port, 52365: start the head with --dashboard-agent-listen-port "
+    f"and a free one, or {LOOK}"
+)
 DIRECTORY = "tuner.directory"
 """Key of a job's metadata."""
 
@@ -88,10 +94,11 @@ def _accepted(client: "JobSubmissionClient", address: str, **job: Any) -> str:
         try:
             return str(client.submit_job(**job))
         except RuntimeError as error:
-            if NO_AGENT not in str(error) or time.monotonic() > deadline:
+            agentless = NO_AGENT in str(error)
+            if not agentless or time.monotonic() > deadline:
+                said = AGENT_ADVICE if agentless else f"{error}; {LOOK}"
                 raise ConnectionError(
-                    f"the job server at {address} does not take the study: {error}; look at the "
-                    "cluster with: tuner doctor --address HOST:6379"
+                    f"the job server at {address} does not take the study: {said}"
                 ) from error
             time.sleep(1)
 

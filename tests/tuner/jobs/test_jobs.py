@@ -106,6 +106,27 @@ def test_a_study_is_handed_over_under_its_name(tuner, server, tmp_path):
     assert not (tmp_path / "runs" / "small").exists()  # the driver makes it
 
 
+def test_a_cluster_that_has_just_begun_takes_the_study_a_little_later(tuner, server):
+    server.agentless = 1
+
+    code, output = tuner("submit", "study.yaml", "--address", server.address)
+
+    assert code == 0, output
+    assert len(server.jobs) == 1
+
+
+def test_a_head_that_cannot_start_jobs_is_told_what_may_hold_its_port(tuner, server, monkeypatch):
+    monkeypatch.setattr(jobs, "AGENT_PATIENCE", 0.0)
+    server.agentless = 9
+
+    code, output = tuner("submit", "study.yaml", "--address", server.address)
+
+    assert code == 2
+    assert f"the job server at {server.address} does not take the study: no agent" in output
+    assert "--dashboard-agent-listen-port" in output
+    assert server.jobs == {}
+
+
 def test_a_driver_that_ends_at_once_is_not_said_to_run(tuner, server):
     rays = "INFO job_manager.py:581 -- Runtime env", "Running entrypoint for job 1: mkdir -p /x"
     server.begun, server.first = "FAILED", f"{rays[0]}\nmkdir: cannot create\n{rays[1]}\n"
