@@ -35,7 +35,12 @@ def _options(
 
 StudyArgument = Annotated[str, typer.Argument(help="A study file, or a shipped study.")]
 Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster (auto, HOST:6379); default: our own.")
+    str | None,
+    typer.Option(
+        help="A Ray cluster: auto or HOST:6379 on a machine of it; from outside ray://HOST:10001 "
+        "or http://HOST:8265, which hand the study over and show its log; default: our own.",
+        callback=without_own_secrets,
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only where to look in the end.")]
 Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]

@@ -12,6 +12,7 @@ from tuner.pictures.importance import known_importances
 from tuner.preview import preview as preview
 from tuner.records import Cause
 from tuner.reporting.writing import write_as_it_stands
+from tuner.running.cluster_address import job_server_of
 from tuner.running.run_output import Output, create_session, end_as_json, interruption_as_json
 from tuner.running.session import Session, StudyInterruptedError
 from tuner.search.remaining import missing
@@ -28,6 +29,7 @@ from tuner.tracking.client import is_server
 from tuner.tracking.server import default_address, serve
 from tuner.tracking.tracker import Pages, Publication, default_uri, pages, sync
 from tuner.tracking.verification import log_verification
+from tuner.verbs.jobs import hand_over_and_follow
 from tuner.verification.measured import load_verification
 
 EXPOSED = (
@@ -64,7 +66,18 @@ def run_and_show(
     *,
     output: Output = Output.full,
 ) -> None:
-    """Run a study, then show its front, its cost and where to look next."""
+    """Run a study, then show its front, its cost and where to look next.
+
+    From outside a cluster it is handed over, and what its driver writes there is shown here.
+    """
+    if server := job_server_of(address):
+        if output != Output.full:
+            raise ValueError(
+                f"--{output} is not for a study that is handed over to {server}; leave it out, or "
+                "use tuner submit, which ends at once"
+            )
+        hand_over_and_follow(study, directory, server, console)
+        return
     session = create_session(study, directory, console, address, output=output)
     try:
         results = session.run()

@@ -1,6 +1,7 @@
 """A study on a cluster of two nodes: looked at, handed over, read along, stopped, finished."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,18 @@ def wait_for_report(folder):
         time.sleep(0.2)
 
 
+def begin(cluster, folder, *arguments):
+    """Start a verb, and leave it to itself."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tuner", *arguments],
+        cwd=folder,
+        env=cluster.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 def test_the_doctor_finds_a_healthy_cluster(cluster, study):
     result = cluster.tuner(study, "doctor", "--address", cluster.address, "--study", "study.yaml")
 
@@ -73,12 +86,12 @@ def test_the_doctor_without_the_token_says_so(cluster, study, tmp_path):
 
 
 def test_a_study_is_handed_over_stopped_and_finished(cluster, study):
-    hand_over = ("submit", "study.yaml", "--address", cluster.jobs)
-    submitted = cluster.tuner(study, *hand_over)
-    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    follower = begin(cluster, study, "run", "study.yaml", "--address", cluster.jobs)
     wait_for_report(study)
+    follower.send_signal(signal.SIGINT)
+    followed, _ = follower.communicate(timeout=600)
 
-    refused = cluster.tuner(study, *hand_over)
+    refused = cluster.tuner(study, "submit", "study.yaml", "--address", cluster.jobs)
     stopped = cluster.tuner(study, "stop", "runs/small")
     ended = [record.state for record in records(study)]
     again = cluster.tuner(
@@ -86,6 +99,8 @@ def test_a_study_is_handed_over_stopped_and_finished(cluster, study):
     )
     log = cluster.tuner(study, "logs", "runs/small", "--follow", "--lines", "0")
 
+    assert follower.returncode == 130, followed
+    assert followed.rstrip().splitlines()[-1].startswith("the study runs on as job small-")
     assert refused.returncode == 2
     assert "study runs/small is being run as job small-" in refused.stderr
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
@@ -108,14 +123,7 @@ def test_a_trials_log_shows_its_epochs(cluster, study):
 
 def test_a_local_driver_is_stopped_by_its_lock(cluster, study, victims_teachers, tmp_path):
     shutil.copytree(victims_teachers, tmp_path / "runs/teachers")
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "tuner", "run", study / "study.yaml", "--address", cluster.address],
-        cwd=tmp_path,
-        env=cluster.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    driver = begin(cluster, tmp_path, "run", study / "study.yaml", "--address", cluster.address)
     wait_for_report(tmp_path)
 
     stopped = cluster.tuner(tmp_path, "stop", "runs/small")

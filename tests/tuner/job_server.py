@@ -17,12 +17,14 @@ class JobServer:
         logs: text per job.
         begun: status of a job that was just submitted.
         first: what it has said by then.
+        fate: its status at each further look, as far as that goes.
         agentless: how many jobs it will not take because no agent could start them.
     """
 
     def __init__(self):
         self.jobs, self.packages, self.logs = {}, {}, {}
         self.begun, self.first, self.agentless = "RUNNING", "starting\n", 0
+        self.fate = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,6 +76,8 @@ class JobServer:
             case ["api", "jobs", job, "logs"]:
                 handler.answer({"logs": self.logs.get(job, "")})
             case ["api", "jobs", job]:
+                if job in self.jobs and self.fate:
+                    self.jobs[job]["status"] = self.fate.pop(0)
                 handler.answer(self.jobs.get(job, "no such job"), 200 if job in self.jobs else 404)
 
     def post(self, handler, parts, body):

@@ -91,7 +91,8 @@ class Study:
 
         Args:
             trials: how many in all, from now on; default: what the study says.
-            address: a Ray cluster; default: a Ray of our own on this machine.
+            address: a Ray cluster that this machine is part of, ``auto`` or ``HOST:6379``;
+                default: a Ray of our own on this machine.
             quiet: print nothing; else a line per trial that ends.
 
         Returns:

@@ -12,11 +12,15 @@ from tuner.storage.driving import check_services
 from tuner.storage.ledger import read_records
 from tuner.study import StudyConfig
 from tuner.study_names import directory_at, find_directory
+from tuner.terminal import INTERRUPTED
+
+EXIT_CODES = {"SUCCEEDED": 0, "STOPPED": INTERRUPTED, "FAILED": 2}
+"""Of a command that followed a job to its end."""
 
 
 def submit_and_show(
     study: StudyConfig, directory: StudyDirectory, address: str, *, python: str, console: Console
-) -> None:
+) -> Job:
     """Hand a study over, and say how to go on."""
     check_services(study, directory)
     job = submit(study, directory, address, python=python)
@@ -25,6 +29,27 @@ def submit_and_show(
     console.print("this machine may leave; the study runs on the cluster")
     console.print(f"stop it with: tuner stop {directory}", soft_wrap=True, markup=False)
     console.print(f"read along with: tuner logs {directory} --follow", soft_wrap=True, markup=False)
+    return job
+
+
+def hand_over_and_follow(
+    study: StudyConfig, directory: StudyDirectory, address: str, console: Console
+) -> None:
+    """Run a study as a job of a cluster and show what its driver writes, until it has ended.
+
+    Raises:
+        SystemExit: 130 if it was stopped or this process was interrupted, which the study outlives;
+            2 if it failed.
+    """
+    job = submit_and_show(study, directory, address, python="python", console=console)
+    try:
+        for piece in job_log(job, lines=0, follow=True):
+            console.print(piece, end="", markup=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print(f"the study runs on as job {job.id}", soft_wrap=True, markup=False)
+        raise SystemExit(INTERRUPTED) from None
+    if code := EXIT_CODES[status_of(client_of(job.address), job)]:
+        raise SystemExit(code)
 
 
 def meant(study: str) -> StudyDirectory:

@@ -138,6 +138,44 @@ def test_a_driver_that_ends_at_once_is_not_said_to_run(tuner, server):
     assert "this machine may leave" not in output
 
 
+@pytest.mark.parametrize(("status", "left"), [("SUCCEEDED", 0), ("STOPPED", 130), ("FAILED", 2)])
+def test_a_study_that_is_run_from_outside_is_handed_over_and_followed(tuner, server, status, left):
+    server.fate = ["RUNNING", status]
+
+    code, output = tuner("run", "study.yaml", "--address", server.address)
+
+    (job,) = server.jobs
+    assert code == left
+    assert f"job {job} at {server.address}: running this machine may leave" in output
+    assert output.endswith(f"starting job {job} at {server.address}: {status.lower()}")
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_study_goes_on_from_outside_too(tuner, server):
+    server.fate = ["SUCCEEDED"]
+
+    code, output = tuner("resume", "runs/small", "--address", server.address)
+
+    assert code == 0, output
+    assert len(server.jobs) == 1
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_what_is_for_programs_is_not_promised_of_a_job(tuner, server, option):
+    code, output = tuner("run", "study.yaml", "--address", server.address, option)
+
+    assert code == 2
+    assert f"{option} is not for a study that is handed over to {server.address}" in output
+    assert server.jobs == {}
+
+
+def test_behind_rays_client_the_job_server_is_looked_for_at_its_own_port(tuner):
+    code, output = tuner("run", "study.yaml", "--address", "ray://no-such-host.invalid:10001")
+
+    assert code == 2
+    assert "no Ray job server takes us at http://no-such-host.invalid:8265" in output
+
+
 def test_a_study_that_runs_as_a_job_is_not_handed_over_again(tuner, server):
     tuner("submit", "study.yaml", "--address", server.address)
 

@@ -1,31 +1,45 @@
 """Which addresses a study can be driven through."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
-from tuner.running.cluster_address import require_reachable
+from tuner.running.cluster_address import job_server_of, require_reachable
 from tuner.running.session import Session
 from tuner.storage.directory import StudyDirectory
 from tuner.study import StudyConfig
 
+INSIDE = [None, "auto", "local", "head:6379", "192.0.2.2:6379"]
+OUTSIDE = {
+    "ray://head:10001": "http://head:8265",
+    "ray://head": "http://head:8265",
+    "ray://192.0.2.2:10001": "http://192.0.2.2:8265",
+    "ray://[2001:db8::2]:10001": "http://[2001:db8::2]:8265",
+    "http://127.0.0.1:8266": "http://127.0.0.1:8266",
+    "https://ray.example.org/team": "https://ray.example.org/team",
+}
 
-@pytest.mark.parametrize("address", [None, "auto", "head:6379", "192.0.2.2:6379"])
-def test_a_ray_of_our_own_and_a_cluster_that_we_are_part_of_are_taken(address):
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_a_ray_of_our_own_and_a_cluster_that_we_are_part_of_are_driven_from_here(address):
+    assert job_server_of(address) is None
     require_reachable(address)
 
 
-def test_rays_client_is_refused_with_what_to_give_instead():
-    with pytest.raises(ValueError, match=r"tuner submit and --address http://head:8265$"):
-        require_reachable("ray://head:10001")
+@pytest.mark.parametrize(("address", "server"), OUTSIDE.items())
+def test_from_outside_a_study_goes_to_the_job_server(address, server):
+    assert job_server_of(address) == server
+    with pytest.raises(ValueError, match=rf"tuner submit --address {re.escape(server)}$"):
+        require_reachable(address)
 
 
 def test_a_session_refuses_rays_client_before_anything_is_written(tmp_path):
     place = StudyDirectory(tmp_path / "study")
     console = Console(file=io.StringIO())
 
-    with pytest.raises(ValueError, match="cannot drive a study"):
+    with pytest.raises(ValueError, match="no study can be driven"):
         Session(StudyConfig(name="study"), place, console, "ray://head:10001").run()
 
     assert not place.path.exists()
