@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import crowd, failing, full, memory, outage
+from tuner.plain_console import PlainConsole
 from tuner.storage.atomic import write_atomically
 
 Row = dict[str, Any]
@@ -122,7 +122,7 @@ def main() -> None:
         if not missed:
             shutil.rmtree(folder)
         write_atomically(options.json, json.dumps({**before, **done}, indent=1) + "\n")
-    Console(highlight=False).print(table(done))
+    PlainConsole().print(table(done))
     print(f"written: {options.json}")
     if missed := [f"{name}: {words}" for name, found in done.items() for words in found["missed"]]:
         raise SystemExit("; ".join(missed))
