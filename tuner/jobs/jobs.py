@@ -136,13 +136,13 @@ def wait_for_start(job: Job) -> str:
     """
     client = client_of(job.address)
     deadline = time.monotonic() + START_PATIENCE
-    while not words_of(client, job) and time.monotonic() < deadline:
+    while not words_of(client, job).strip() and time.monotonic() < deadline:
         if status_of(client, job) in ENDED:
             break
         time.sleep(0.5)
     time.sleep(LAST_WORD)
     if (status := status_of(client, job)) == "FAILED":
-        last = words_of(client, job).rpartition("\n")[2] or "it said nothing"
+        last = words_of(client, job).strip().rpartition("\n")[2] or "it said nothing"
         raise ValueError(
             f"the driver of job {job.id} ended at once on the head ({last}); it runs there under "
             "the interpreter that --python names, and writes to --directory"
@@ -152,8 +152,8 @@ def wait_for_start(job: Job) -> str:
 
 def words_of(client: "JobSubmissionClient", job: Job) -> str:
     """What a job's driver has said, without what Ray says of it."""
-    lines = client.get_job_logs(job.id).strip().splitlines()
-    return "\n".join(line for line in lines if not any(words in line for words in OF_RAY))
+    lines = client.get_job_logs(job.id).splitlines(keepends=True)
+    return "".join(line for line in lines if not any(words in line for words in OF_RAY))
 
 
 def stop(job: Job) -> str:

@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tuner.jobs.jobs import ENDED, client_of, status_of
+from tuner.jobs.jobs import ENDED, client_of, status_of, words_of
 from tuner.jobs.notes import Job
 from tuner.quantities import short, written
 from tuner.records import TrialRecord, TrialState
@@ -31,12 +31,12 @@ def job_log(job: Job, *, lines: int, follow: bool) -> Iterator[str]:
         Pieces of text, line ends included; the last one says how the job stands.
     """
     client = client_of(job.address)
-    status, text = status_of(client, job), client.get_job_logs(job.id)
+    status, text = status_of(client, job), words_of(client, job)
     yield "".join(text.splitlines(keepends=True)[-lines:])
     while follow and status not in ENDED:
         time.sleep(POLL)
         status, shown = status_of(client, job), len(text)
-        text = client.get_job_logs(job.id)
+        text = words_of(client, job)
         yield text[shown:]
     yield f"job {job.id} at {job.address}: {status.lower()}\n"
 

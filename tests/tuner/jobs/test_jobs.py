@@ -141,13 +141,15 @@ def test_a_driver_that_ends_at_once_is_not_said_to_run(tuner, server):
 @pytest.mark.parametrize(("status", "left"), [("SUCCEEDED", 0), ("STOPPED", 130), ("FAILED", 2)])
 def test_a_study_that_is_run_from_outside_is_handed_over_and_followed(tuner, server, status, left):
     server.fate = ["RUNNING", status]
+    server.first = "INFO job_manager.py:581 -- Runtime env is setting up.\nstarting\n"
 
     code, output = tuner("run", "study.yaml", "--address", server.address)
 
     (job,) = server.jobs
     assert code == left
     assert f"job {job} at {server.address}: running this machine may leave" in output
-    assert output.endswith(f"starting job {job} at {server.address}: {status.lower()}")
+    assert "Runtime env" not in output
+    assert output.endswith(f"--follow starting job {job} at {server.address}: {status.lower()}")
 
 
 @pytest.mark.usefixtures("begun")
