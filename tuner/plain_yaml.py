@@ -1,5 +1,9 @@
-"""Reading YAML that anybody may have written: plain values, each said once, and not too many."""
+"""Reading YAML that anybody may have written: plain values, each said once, and not too many.
 
+And writing it so that it is read back.
+"""
+
+import re
 from typing import Any, ClassVar
 
 import yaml
@@ -14,6 +18,20 @@ DEEPEST = 64
 
 KINDS = ("bool", "float", "int", "map", "merge", "null", "seq", "str")
 """What is read: the values of JSON, and YAML's merging of mappings. No other tag means anything."""
+
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+"""Line ends of YAML that PyYAML writes as they are, and reads as blanks."""
+
+
+def yaml_text(value: Any, **options: Any) -> str:
+    """YAML that ``parse_yaml`` reads as the same value: of JSON's types, keys in their order.
+
+    Args:
+        value: what to write.
+        options: of ``yaml.dump``, as ``width``.
+    """
+    settings = {"sort_keys": False, "allow_unicode": True, **options}
+    return str(yaml.dump(value, Dumper=_Dumper, **settings))
 
 
 def parse_yaml(text: str) -> Any:
@@ -108,3 +126,16 @@ class _Loader(yaml.SafeLoader):
                 line = key.start_mark.line + 1
                 raise RefusedError(f"key {key.value!r} is there twice, again in line {line}")
         return node
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that would otherwise be read as others."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """A text; with escapes if it holds line ends that YAML folds."""
+        if not _BREAKS.search(data):
+            return super().represent_str(data)
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)

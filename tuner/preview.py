@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -12,6 +11,7 @@ from trainables.alignments import ALIGNMENTS
 from trainables.config import TrialConfig
 from trainables.machine.hardware import in_words
 from trainables.teachers import check_pair
+from tuner.plain_yaml import yaml_text
 from tuner.records import SYMBOLS
 from tuner.running.runner import check_teachers
 from tuner.search.proposals import Proposal, check_space
@@ -39,7 +39,7 @@ def preview(study: StudyConfig, directory: StudyDirectory, console: Console) -> 
     study = narrowed(study, students)
     # before anything is printed: both may refuse
     proposals, hardware = check_first_trials(study), in_words(study.base.hardware)
-    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    text = yaml_text(study.model_dump(mode="json"))
     console.print(text, markup=False, soft_wrap=True)
     console.print(f"hardware on this machine: {hardware}")
     for line in describe_removed(students):

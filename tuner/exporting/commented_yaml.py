@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from tuner.plain_yaml import yaml_text
 
 COLUMN = 40
 """Where comments begin, counted in characters; a longer setting pushes its comment below it."""
@@ -128,6 +129,6 @@ def _line(setting: str, note: str) -> Iterator[str]:
 
 def scalar(value: object) -> str:
     """A value on one line, as YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    text = yaml_text(value, default_flow_style=True, width=float("inf"))
     line = text.removesuffix("\n").removesuffix("...").rstrip("\n")
     return line if line.isprintable() else json.dumps(value)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from trainables.measuring.intervals import wilson
 from trainables.programs.agreement import Agreement
 from tuner.exporting.made_with import commit, listed
@@ -19,6 +17,7 @@ from tuner.packaging.facts import (
     threat_words,
 )
 from tuner.packaging.making import BATCHES, Package
+from tuner.plain_yaml import yaml_text
 from tuner.quantities import count
 
 LOAD_ONNX = """import numpy as np, onnxruntime
@@ -86,7 +85,7 @@ def _front_matter(package: Package, name: str) -> str:
         "metrics": ["accuracy"],
         "model-index": [{"name": name, "results": [results]}],
     }
-    return yaml.safe_dump(content, sort_keys=False, width=100)
+    return yaml_text(content, width=100)
 
 
 def _tags(package: Package) -> list[str]:

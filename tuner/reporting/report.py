@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-import yaml
-
 from tuner.analysis.results import Gain, Results
 from tuner.analysis.tables import attack_sentence, caption, images_sentence
 from tuner.pictures.front_html import front_svg, interval_text, trials_table
 from tuner.pictures.gaps import gap_pictures
+from tuner.plain_yaml import yaml_text
 from tuner.quantities import difference, is_accuracy, short, words, written
 from tuner.records import TrialRecord
 from tuner.reporting.again import again_section
@@ -112,7 +111,7 @@ def _asked(results: Results) -> str:
             "trials": f"{study.trials}, baselines included",
         }
     )
-    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    text = yaml_text(study.model_dump(mode="json"))
     whole = f"<details><summary>the whole study file</summary><pre>{escape(text)}</pre></details>"
     return facts + whole
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import yaml
-
 from trainables.storage.urls import below, parent
 from tuner.differences import describe_differences
+from tuner.plain_yaml import yaml_text
 from tuner.storage.atomic import write_atomically
 from tuner.storage.working_copy import FOLDER as COPY
 from tuner.storage.working_copy import WorkingCopy, is_light
@@ -203,7 +202,7 @@ def _lock(file: TextIO, kind: int) -> bool:
 
 def write_yaml(path: Path, content: object) -> None:
     """Write ``content`` as YAML; ``path`` holds the old or the whole new text."""
-    write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    write_atomically(path, yaml_text(content))
 
 
 def refuse_another(before: StudyConfig, now: StudyConfig, place: str | Path) -> None:
