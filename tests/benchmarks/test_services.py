@@ -69,11 +69,14 @@ def test_a_killed_service_leaves_no_child_behind(tmp_path):
 
 
 KILLED = """
-import os, signal, sys
+import os, psutil, signal
 from pathlib import Path
 from benchmarks.services.service import Service, clean_environment
 
-service = Service("sleep", ["sleep", "600"], clean_environment(), Path("log"), lambda: True)
+def sleeps():  # and is no longer about to be put on the leash
+    return psutil.Process(service.process.pid).name() == "sleep"
+
+service = Service("sleep", ["sleep", "600"], clean_environment(), Path("log"), sleeps)
 service.start()
 print(service.process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
