@@ -49,6 +49,7 @@ def test_files_have_at_most_three_hundred_lines(path):
     assert len(path.read_text().splitlines()) <= 300
 
 
+@pytest.mark.slow
 def test_training_runs_without_ray_optuna_and_mlflow():
     blocked = "import sys; sys.modules.update(dict.fromkeys(['ray', 'optuna', 'mlflow']));"
     program = f"{blocked} import trainables.single, trainables.teachers, trainables.distillation"
@@ -64,6 +65,7 @@ def test_help_does_not_import_torch_or_ray():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 def test_looking_at_a_study_imports_nothing_that_only_running_one_needs():
     program = (
         "import sys, tuner.showing, tuner.analysis.status_view, tuner.exporting.front; "

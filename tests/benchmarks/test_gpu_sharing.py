@@ -5,11 +5,14 @@ import runpy
 import threading
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SHARING = runpy.run_path(str(ROOT / "benchmarks" / "gpu_sharing.py"))
 ON_DIGITS = ["--device=cpu", "--data=digits", "--student=small_resnet6", "--batch-size=300"]
 
 
+@pytest.mark.slow
 def test_a_process_says_how_fast_it_was_and_what_it_held():
     _, options = SHARING["parse"](ON_DIGITS)
     settings, answers = SHARING["config"](options).model_dump(mode="json"), queue.Queue()

@@ -44,6 +44,7 @@ def test_a_checkpoint_of_a_trials_first_self_is_out_of_turn(traced):
     assert study.written_out_of_turn() == ["west wrote epoch 2 of trial 0"]
 
 
+@pytest.mark.slow
 def test_a_host_is_reached_until_its_cable_is_pulled(tmp_path):
     if reason := obstacle():
         pytest.skip(reason)

@@ -55,6 +55,7 @@ def test_a_service_that_ends_at_once_says_its_last_words(tmp_path):
         service.start()
 
 
+@pytest.mark.slow
 def test_a_killed_service_leaves_no_child_behind(tmp_path):
     command = ["sh", "-c", "sleep 600 & sleep 600"]
     service = Service("sleep", command, clean_environment(), tmp_path / "log", lambda: True)

@@ -63,6 +63,7 @@ def test_every_raw_pass_takes_time(setting):
     assert all(value > 0 for value in seconds.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_plain_loop_learns(method):
     setting = Setting(method, "wide_resnet_10_1", SIZE, {"device": "cpu"})

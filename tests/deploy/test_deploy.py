@@ -64,6 +64,7 @@ def test_ray_up_accepts_its_file():
     assert config["head_node_type"] in config["available_node_types"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -39,6 +39,7 @@ def test_the_page_has_its_cases():
     assert all(len(case) == 2 for case in CASES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "sentence"), CASES)
 def test_the_sentence_is_what_the_command_says(command, sentence, folder, monkeypatch):
     monkeypatch.chdir(folder)

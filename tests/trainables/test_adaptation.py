@@ -33,6 +33,7 @@ def test_large_images_are_seen_by_the_network_as_timm_makes_it(architecture, sid
     assert set(fitted.settings) <= {"img_size"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "side", "last"),
     [

@@ -35,6 +35,7 @@ def build(architecture, side=32):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "parameters"), SIZES.items())
 def test_the_networks_have_the_published_sizes(architecture, parameters):
     assert cost(architecture, (3, 32, 32), 10).parameters == parameters

@@ -16,6 +16,7 @@ def assert_refused(sentence, config, directory):
     assert not (directory / "teachers").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -49,6 +49,7 @@ def forbid(module):
 # the loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALIGNMENTS)
 def test_a_weight_of_zero_is_the_absence_of_the_term(name, trial, teacher):
     absent, _ = run(trial(epochs=1), teacher)
@@ -61,6 +62,7 @@ def test_a_weight_of_zero_is_the_absence_of_the_term(name, trial, teacher):
     assert len(zero.modules) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALIGNMENTS)
 def test_a_weight_above_zero_changes_the_student(name, trial, teacher):
     absent, _ = run(trial(epochs=1), teacher)
@@ -71,6 +73,7 @@ def test_a_weight_above_zero_changes_the_student(name, trial, teacher):
     assert metrics[f"train/{name}_loss"] > 0
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_sum_of_its_terms(trial, teacher):
     _, (metrics,) = run(trial(epochs=1, alignments=ALL_TERMS), teacher)
 
@@ -81,6 +84,7 @@ def test_the_loss_is_the_sum_of_its_terms(trial, teacher):
 # teacher and projectors
 
 
+@pytest.mark.slow
 def test_the_teacher_stays_as_it_is(trial, network):
     teacher = network("wide_resnet_10_1").train()  # careless caller
     before = {key: value.clone() for key, value in teacher.state_dict().items()}
@@ -153,6 +157,7 @@ def test_the_first_weights_do_not_depend_on_the_terms(trial, teacher):
 # resuming and repeating
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -201,6 +206,7 @@ def test_a_state_is_a_snapshot_that_later_training_does_not_change(trial):
     assert not same(state["student"], stopped.student.state_dict())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(trial, teacher):
     config = trial(epochs=1, alignments=ALL_TERMS)
 
@@ -248,6 +254,7 @@ def test_validation_reports_shares_of_the_validation_images(trial):
     assert last == {**last, **distillation.validate()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "epochs"), [("always", [1, 2]), ("last_epoch", [2]), ("never", [])]
 )

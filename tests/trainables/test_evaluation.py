@@ -69,6 +69,7 @@ def test_an_image_must_be_right_before_and_after_the_attack(linear_network):
     assert accuracy_under(network, split, attacked) == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["uniform", "gaussian", "none"])
 def test_results_do_not_depend_on_the_batch_size(start, trained, split):
     config = AttackConfig(steps=5, start=start)
@@ -99,6 +100,7 @@ def test_the_same_seed_gives_the_same_images(trained, split):
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 def test_robust_accuracy_falls_with_epsilon_and_ends_at_nothing(trained, digits):
     config = AttackConfig(steps=20)
 

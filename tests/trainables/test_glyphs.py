@@ -126,6 +126,7 @@ def test_the_same_seed_draws_the_same_images_and_another_seed_others():
     assert flat_set(other).isdisjoint(flat_set(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1])
 def test_fewer_images_are_the_first_of_more(count):
     images, labels = generate(count, 7, 0)

@@ -234,6 +234,7 @@ OURS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", OURS)
 def test_a_network_of_ours_is_told_from_its_own_weights(architecture, glyphs, tmp_path):
     reference = plain(architecture)
@@ -279,6 +280,7 @@ def test_weights_that_are_not_finite_are_refused(glyphs, tmp_path):
         check_teacher(glyphs(tmp_path / "diverged.pt"))
 
 
+@pytest.mark.slow
 def test_windows_that_do_not_fit_the_images_are_refused_before_anything_is_trained(
     glyphs, tmp_path
 ):
@@ -295,6 +297,7 @@ def test_windows_that_do_not_fit_the_images_are_refused_before_anything_is_train
 KUANGLIU = {"downsample": "shortcut", "fc": "linear"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["cifar_resnet34", "cifar_resnet50"])
 def test_deeper_networks_in_kuangliu_s_names_are_told(architecture, glyphs, tmp_path):
     reference = plain(architecture)
@@ -344,6 +347,7 @@ def on_meta(architecture):
         return plain(architecture, side=8 if "pico" in architecture else 224).model.state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "architecture", [*SMALL, *VITS[:3], DISTILLED[0], CONVNEXTS[1], XCITS[0], SWINS[0]]
 )
@@ -351,6 +355,7 @@ def test_networks_of_timm_and_of_ours_are_told(architecture):
     assert facts_of(on_meta(architecture)).architecture == architecture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", RESNETS)
 def test_networks_of_torchvision_are_told(architecture):
     with torch.device("meta"):
@@ -362,6 +367,7 @@ def test_networks_of_torchvision_are_told(architecture):
     assert (facts.num_classes, facts.channels, facts.image_size) == (17, 3, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "side"),
     [("vit_small_patch32_224", 224), ("deit3_small_patch16_224", 224), ("vit_pico_patch2_8", 8)],

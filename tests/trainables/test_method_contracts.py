@@ -120,6 +120,7 @@ def test_in_half_precision_losses_are_computed_in_single_precision(name, materia
     torch.testing.assert_close(loss, expected, rtol=0.1, atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_trains_an_epoch_and_leaves_both_teachers_alone(name, trial, teacher, network):
     teachers = [teacher, network("small_resnet8")]

@@ -55,6 +55,7 @@ def test_logits_come_with_the_features_that_make_them(architecture):
     torch.testing.assert_close(output.logits, network(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", SMALL + FOREIGN)
 def test_widths_are_those_of_the_features(architecture):
     side = 32 if architecture in FOREIGN else 8
@@ -127,6 +128,7 @@ def test_a_checkpoint_holds_what_is_trained_but_not_the_normalisation():
     assert not {"mean", "std"} & set(build("small_resnet6").state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("architecture", [*OURS, *FOREIGN])
 def test_differentiates_twice(architecture, training):

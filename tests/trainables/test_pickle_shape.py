@@ -61,6 +61,7 @@ def test_what_is_no_pickle_is_refused(content):
         refuse_growing(io.BytesIO(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [300_000], ids=["that would crash Python"])
 def test_nested_tuples_as_a_key_are_refused_before_they_are_hashed(depth, tmp_path):
     """A dictionary hashes its keys; Python 3.11 overflows its stack at about 200,000 tuples."""

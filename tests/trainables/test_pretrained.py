@@ -61,6 +61,7 @@ def test_one_channel_sees_the_sum_of_the_three(weights):
     )
 
 
+@pytest.mark.slow
 def test_a_trial_begins_with_them(weights, trial):
     original = save(weights)
     student = {"architecture": "test_resnet", "pretrained": True}

@@ -255,6 +255,7 @@ def trained_without_normalization(config):
     return distillation.student
 
 
+@pytest.mark.slow
 def test_a_normalisation_that_was_guessed_wrongly_is_refused(trained_config, trial, tmp_path):
     path = file_of(trained_without_normalization(trained_config), tmp_path)
     said = {"checkpoint": path, "architecture": "auto"}
@@ -327,6 +328,7 @@ def test_a_teacher_may_look_at_another_resolution(digits, trial, tmp_path):
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["covariance", "gram", "input_gradient"])
 def test_terms_cope_with_a_teacher_at_another_resolution(term, network, trial, tmp_path):
     config = trial(
@@ -436,6 +438,7 @@ def test_a_file_of_nothing_we_know_is_refused(content, trial, tmp_path):
 MEMBERS = [RECIPE, {**RECIPE, "architecture": "wide_resnet_10_1"}]
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_the_mean_of_its_members_probabilities(trial, digits, tmp_path):
     config = trial(teacher={"members": MEMBERS, "architecture": "auto"}, method={"name": "kd"})
     images = digits.test.images[:5]
@@ -467,6 +470,7 @@ def test_a_method_learns_from_an_ensemble(method, trial, tmp_path):
     assert math.isfinite(metrics["train/loss"])
 
 
+@pytest.mark.slow
 def test_the_gradient_goes_through_the_members(trial, digits, tmp_path):
     config = trial(teacher={"members": MEMBERS, "architecture": "auto"}, method={"name": "kd"})
     images = digits.test.images[:5].clone().requires_grad_()
@@ -480,6 +484,7 @@ def test_the_gradient_goes_through_the_members(trial, digits, tmp_path):
     assert gradient.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_no_feature_maps(trial, digits, tmp_path):
     config = trial(teacher={"members": MEMBERS, "architecture": "auto"}, method={"name": "kd"})
     teacher = load_teacher(config, tmp_path)

@@ -142,6 +142,7 @@ def test_an_attack_moves_the_images_and_stays_in_the_ball(member):
     assert distance.max() <= epsilon + 1e-6
 
 
+@pytest.mark.slow
 def test_input_gradients_are_differentiated_through_to_the_parameters(member):
     network = member.network
     before = network(member.images)
@@ -172,6 +173,7 @@ def test_a_checkpoint_brings_back_the_logits(member, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "reason"), REFUSED.items())
 def test_what_cannot_see_such_images_is_refused_in_one_sentence(architecture, reason):
     with pytest.raises(ValueError, match="does not work on images of 32x32 pixels") as error:

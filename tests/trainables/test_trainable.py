@@ -137,6 +137,7 @@ def test_a_restored_trial_goes_on_from_the_newest_checkpoint(config):
     assert last == undisturbed[-1]
 
 
+@pytest.mark.slow
 def test_nothing_but_the_files_of_a_trial_is_left_by_a_reused_actor(config, tmp_path):
     trainable = DistillationTrainable(config())
     trainable.step()
@@ -157,6 +158,7 @@ def test_a_finished_trial_that_was_not_reported_is_reported_again(config):
     assert again["report"] == validated
 
 
+@pytest.mark.slow
 def test_an_actor_serves_another_trial_as_a_new_one_would(config):
     reused = DistillationTrainable(config(number=1))
     reused.step()
@@ -236,6 +238,7 @@ def test_a_trial_that_runs_out_of_memory_lets_everything_go_at_once(config, smal
     assert [reference() for reference in old] == [None] * len(old)
 
 
+@pytest.mark.slow
 def test_an_actor_that_ran_out_of_memory_goes_on_in_parts_from_the_checkpoint(config, small_device):
     measured = {"batch_size": 300}
     trainable = DistillationTrainable(config(validation=measured))

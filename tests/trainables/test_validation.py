@@ -41,6 +41,7 @@ def test_the_cross_entropy_is_attacked_when_it_is_said(when, expected, trained, 
     assert [int("val/pgd1_accuracy" in metrics) for metrics in found] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "expected"), [("always", [1, 1]), ("last_epoch", [0, 1]), ("never", [0, 0])]
 )

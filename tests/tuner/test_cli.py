@@ -226,6 +226,7 @@ def test_cancel_ends_unfinished_trials_and_nothing_else(tuner, tmp_path):
     assert (place.trial(1) / "metrics.csv").is_file()
 
 
+@pytest.mark.slow
 def test_simulate_tells_the_front_and_the_cost(tuner):
     code, output = tuner("simulate", "digits", "--gpus", 64, "--trials", 12, "--seeds", 1)
 
@@ -235,6 +236,7 @@ def test_simulate_tells_the_front_and_the_cost(tuner):
     assert "hypervolume" in output
 
 
+@pytest.mark.slow
 def test_simulate_refuses_another_task(tuner, study_file):
     path = study_file(base={"epochs": 7, "data": {"name": "digits"}})
 

@@ -24,6 +24,7 @@ LAUGHS = "a0: &a0 [x]\n" + "\n".join(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(VALUES)
 @example("\x85")
@@ -32,6 +33,7 @@ def test_what_yaml_writes_is_read_back(value):
     assert parse_yaml(yaml_text(value)) == value
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(max_size=200) | st.text("[]{}:,&*!<-\n '\"a1", max_size=80))
 def test_any_text_is_a_value_or_one_sentence(text):

@@ -220,6 +220,7 @@ def everything_said(result):
     return result.output + "".join(traceback.format_exception(*result.exc_info))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["front", "report", "status", "sync", "export", "resume", "ls"])
 def test_a_database_that_is_down_brings_no_password_to_light(tmp_path, planted, verb):
     folder = write_study(tmp_path)
@@ -246,6 +247,7 @@ def test_an_mlflow_that_is_down_brings_no_password_to_light(tmp_path, planted, p
     assert not [form for form in planted if form in everything_said(result)]
 
 
+@pytest.mark.slow
 def test_an_mlflow_that_refuses_the_password_does_not_repeat_it(tmp_path, planted):
     class Refuses(BaseHTTPRequestHandler):
         def do_POST(self):

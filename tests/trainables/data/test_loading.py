@@ -45,6 +45,7 @@ def test_large_training_sets_are_streamed_unless_told_otherwise(storage, num_byt
     assert stays(config, num_bytes, CPU) is expected
 
 
+@pytest.mark.slow
 def test_a_training_run_is_the_same_on_the_device_and_streamed_and_after_a_restart(small, trial):
     config = small("tiny_imagenet", resolution=16, flip=True, crop_padding=2, color_jitter=0.2)
     data = config.model_dump() | {"batch_size": 18}

@@ -53,12 +53,14 @@ def test_a_diagnosis_has_its_metrics_and_all_are_finite(trained, measured):
     assert all(math.isfinite(value) for value in metrics.values())
 
 
+@pytest.mark.slow
 def test_a_teacher_adds_what_compares(trained, teacher, measured):
     metrics = measured(trained, teacher)
 
     assert set(metrics) == OWN | WITH_TEACHER
 
 
+@pytest.mark.slow
 def test_equal_widths_add_the_channel_form(trained, network, measured):
     metrics = measured(trained, network())
 

@@ -27,6 +27,7 @@ def page_faults(keep):
     return int(result.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other C libraries are left alone")
 def test_memory_that_was_freed_is_used_again_without_page_faults():
     pages = 64 * 2**20 // resource.getpagesize()
@@ -55,6 +56,7 @@ print(held - resident())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other C libraries are left alone")
 def test_what_only_refers_to_itself_goes_back_to_the_machine_at_once():
     result = subprocess.run(

@@ -62,6 +62,7 @@ def seeded(config):
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["adversarial_training", "rslad", "variance_gap", "kdiga"])
 @pytest.mark.parametrize(
     ("hardware", "tolerance"),

@@ -94,11 +94,13 @@ def test_nothing_robust_is_wrong_clean(trained, split):
     assert not (flags & ~clean_flags(trained, split)).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NAMED_ATTACKS))
 def test_every_attack_takes_accuracy(left, trained, split, name):
     assert left(NAMED_ATTACKS[name], 0.2) < int(clean_flags(trained, split).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fgsm", *(n for n in NAMED_ATTACKS if n.endswith("relative"))])
 def test_relative_attacks_take_accuracy_in_l2_too(left, trained, split, name):
     assert left(NAMED_ATTACKS[name], 1.0, "l2") < int(clean_flags(trained, split).sum()) - 5

@@ -107,6 +107,7 @@ def test_a_device_too_small_for_a_batch_trains_it_in_parts(trial, small_device):
     assert run.train_epoch()["train/loss"] > 0
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_parts_from_the_epoch_that_is_named(trial):
     whole = Distillation.build(trial(**ALONE))
     whole.train_epoch()

@@ -44,6 +44,7 @@ def overfitting(trial):
     return Distillation.build(config)
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_best_epoch_measured_and_saved(overfitting):
     history = []
     while not overfitting.finished:
@@ -60,6 +61,7 @@ def test_a_run_ends_with_its_best_epoch_measured_and_saved(overfitting):
     assert all(torch.equal(value, best.weights[key]) for key, value in result.items())
 
 
+@pytest.mark.slow
 def test_a_resumed_run_remembers_its_best_epoch(trial):
     config = trial(teacher=None, epochs=4, early_stopping={})
     whole, stopped, resumed = (Distillation.build(config) for _ in range(3))

@@ -80,6 +80,7 @@ def test_buffers_are_copied_not_aliased():
     assert torch.equal(average.network[1].running_mean, then)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "averaging", [{"name": "ema", "decay": 0.9}, {"name": "swa", "start": 0.4}]
 )
@@ -100,6 +101,7 @@ def test_a_resumed_average_equals_an_uninterrupted_one(averaging, trial):
     assert whole.validate() == resumed.validate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ema", "swa"])
 def test_the_average_is_what_is_validated_and_saved(name, trial):
     config = trial(teacher=None, epochs=4, averaging={"name": name, "start": 0.0})

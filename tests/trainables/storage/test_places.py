@@ -68,6 +68,7 @@ def test_the_last_weights_are_there_before_the_last_epoch_is_reported(config, tm
     assert {"checkpoint.pt", "machine.json", "turn"} == set(UrlFolder(config["directory"]).files())
 
 
+@pytest.mark.slow
 def test_a_trial_goes_on_elsewhere_to_the_same_numbers(config, another_machine):
     whole = DistillationTrainable({**config, "directory": below(config["directory"], "whole")})
     expected = [whole.step()["report"] for _ in range(3)]
@@ -109,6 +110,7 @@ def frail(monkeypatch, config):
     server.stop()
 
 
+@pytest.mark.slow
 def test_training_goes_on_while_the_store_is_away(frail):
     config, server = frail
     trainable = DistillationTrainable(config)
@@ -121,6 +123,7 @@ def test_training_goes_on_while_the_store_is_away(frail):
     assert not second["failure"]
 
 
+@pytest.mark.slow
 def test_the_last_epoch_is_not_reported_without_its_weights(frail):
     config, server = frail
     trainable = DistillationTrainable(config)
@@ -132,6 +135,7 @@ def test_the_last_epoch_is_not_reported_without_its_weights(frail):
         trainable.step()
 
 
+@pytest.mark.slow
 def test_a_trial_that_cannot_look_for_its_checkpoint_is_tried_again_by_ray(frail):
     config, server = frail
     server.stop()

@@ -185,6 +185,7 @@ def test_importances_have_a_column_per_objective_that_sums_to_one(small):
     assert found.sum().tolist() == pytest.approx([1, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_figure_is_an_object_of_the_backend_that_was_asked_for(small, kind):
     interactive, still = small.figure(kind), small.figure(kind, backend="matplotlib")
@@ -381,6 +382,7 @@ def test_an_exported_config_carries_the_verified_numbers(verified, tmp_path):
     assert read_provenance(by_validation).verified is None
 
 
+@pytest.mark.slow
 def test_an_exported_config_is_trained_and_packaged(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(QUICK))

@@ -97,6 +97,7 @@ def test_rows_are_json(results):
     assert content[2]["missing"] == [0, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_picture_is_among_the_files_of_the_front_from_three_trials_on(results, tmp_path):
     few = Results(results.study, results.records[:2])
 

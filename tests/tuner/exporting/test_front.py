@@ -36,6 +36,7 @@ def test_an_exported_config_says_where_it_comes_from_and_how_to_train_it(tmp_pat
     ]
 
 
+@pytest.mark.slow
 def test_every_complete_trial_goes_out_and_comes_back_as_it_was(tmp_path):
     results = make_search()
     numbers = [record.number for record in results.complete]

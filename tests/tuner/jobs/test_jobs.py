@@ -106,6 +106,7 @@ def test_a_study_is_handed_over_under_its_name(tuner, server, tmp_path):
     assert not (tmp_path / "runs" / "small").exists()  # the driver makes it
 
 
+@pytest.mark.slow
 def test_a_cluster_that_has_just_begun_takes_the_study_a_little_later(tuner, server):
     server.agentless = 1
 
@@ -138,6 +139,7 @@ def test_a_driver_that_ends_at_once_is_not_said_to_run(tuner, server):
     assert "this machine may leave" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "left"), [("SUCCEEDED", 0), ("STOPPED", 130), ("FAILED", 2)])
 def test_a_study_that_is_run_from_outside_is_handed_over_and_followed(tuner, server, status, left):
     server.fate = ["RUNNING", status]
@@ -361,6 +363,7 @@ def test_a_local_driver_is_interrupted_and_waited_for(tuner, driver):
     assert output.endswith("go on with: tuner resume runs/small")
 
 
+@pytest.mark.slow
 def test_a_driver_that_does_not_hear_is_terminated(tuner, begun):
     deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)" + DRIVER
     process = subprocess.Popen(

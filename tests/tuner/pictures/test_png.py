@@ -75,6 +75,7 @@ def test_one_objective_is_shown_against_the_trials():
     assert sorted((mark.x, mark.y) for mark in picture.marks) == [(0, 90), (1, 80)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "results",
     [make_search(), make_results(), make_results((0.9, 0.4))],

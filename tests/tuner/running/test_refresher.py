@@ -61,6 +61,7 @@ def test_a_trial_that_only_goes_on_changes_nothing(running):
     assert not notes.called.acquire(timeout=0.3)
 
 
+@pytest.mark.slow
 def test_ends_that_come_together_are_one_refresh(running):
     notes = Notes()
     refresher = running(notes, shortest=1)

@@ -53,6 +53,7 @@ def test_there_is_a_lesson_for_every_end():
     assert ENDS.keys() == LESSONS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp"])
 @pytest.mark.parametrize(
     "ends", [["complete"], ["violating"], ["stopped"], ["diverged"], ["worker died"], list(ENDS)]

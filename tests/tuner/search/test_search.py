@@ -79,6 +79,7 @@ def test_the_papers_setting_comes_first_then_the_baselines_then_the_search(searc
     assert [r.student for r in records[1:3]] == ["small_resnet6", "vit_pico_patch2_8"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp", "random"])
 def test_every_sampler_proposes_after_every_kind_of_end(search, sampler):
     settings = {"name": sampler, "startup_trials": 2, "population_size": 2}
@@ -217,6 +218,7 @@ def test_a_trial_lost_with_its_worker_is_made_good_once(search):
     assert all(record.config != lost.config for record in rest)
 
 
+@pytest.mark.slow
 def test_a_trial_that_failed_for_want_of_memory_is_not_made_good_and_its_region_is_avoided(search):
     fixed = {f"alignments/{term}": False for term in ("covariance", "gram", "input_gradient")}
     sampler = {"name": "tpe", "startup_trials": 6}
@@ -279,6 +281,7 @@ def test_a_lost_replicate_is_made_good_and_then_the_mean_is_learnt(search):
     assert learnt == pytest.approx((0.7, 0.4))
 
 
+@pytest.mark.slow
 def test_a_slow_sampler_does_not_hold_up_the_loop(study, tmp_path, monkeypatch):
     slow = optuna.samplers.RandomSampler()
     draw = slow.sample_independent

@@ -151,6 +151,7 @@ def test_baselines_are_repeated_too_and_keep_their_label(search):
     assert replicate.repeats == baseline.number
 
 
+@pytest.mark.slow
 @RESTARTED
 def test_a_study_ends_with_the_asked_number_whatever_is_lost(search, restarted):
     running = search(replicates=2, **BASELINES)

@@ -81,6 +81,7 @@ def test_the_students_of_ones_own_space_are_limited(tmp_path, monkeypatch):
     assert students.kept == ("wide_resnet_10_1",)
 
 
+@pytest.mark.slow
 def test_a_student_that_needs_other_images_is_refused_before_anything_starts(tmp_path, monkeypatch):
     too_large = OWN_SPACE.replace("cifar_mobilenetv2", "vit_tiny_patch4_32")
     (tmp_path / "large_space.py").write_text(too_large)

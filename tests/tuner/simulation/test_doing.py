@@ -26,6 +26,7 @@ def row():
     return simulate
 
 
+@pytest.mark.slow
 def test_a_trial_over_two_workers_takes_two_gpus(row):
     time, gpu_time, *_ = row(2)
 
@@ -35,6 +36,7 @@ def test_a_trial_over_two_workers_takes_two_gpus(row):
     assert seconds(gpu_time_of_two) == pytest.approx(2 * seconds(gpu_time), abs=2)
 
 
+@pytest.mark.slow
 def test_gpu_time_counts_the_share_of_a_gpu(row):
     time, gpu_time, *_ = row(2)
 
@@ -44,6 +46,7 @@ def test_gpu_time_counts_the_share_of_a_gpu(row):
     assert seconds(half) == pytest.approx(seconds(gpu_time) / 2, abs=2)
 
 
+@pytest.mark.slow
 def test_fewer_gpus_than_a_trial_takes_are_refused(row):
     with pytest.raises(ValueError, match=r"takes 5 GPUs \(resources: 5 x 1\), but --gpus gives 2"):
         row(2, workers=5, gpus=1)

@@ -119,6 +119,7 @@ def curves():
     return Curves(shipped_recording())
 
 
+@pytest.mark.slow
 def test_the_shipped_study_is_simulated_to_its_end_and_twice_the_same(curves):
     study = load_study(find_study("digits"))
 

@@ -105,6 +105,7 @@ def test_a_trial_that_breaks_off_while_it_is_entered_is_there_once(breakable, re
     assert [record.number for record in reopen().records()] == [0]
 
 
+@pytest.mark.slow
 def test_a_trial_that_optuna_enters_twice_is_noticed(breakable, reopen, begin):
     ledger, line = breakable
 
@@ -115,6 +116,7 @@ def test_a_trial_that_optuna_enters_twice_is_noticed(breakable, reopen, begin):
     assert reopen().unfinished() == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_database_that_stays_away_is_given_up(breakable, begin):
     ledger, line = breakable
     number = begin(ledger)

@@ -64,6 +64,7 @@ def test_what_a_node_puts_there_is_brought_to_the_driver(s3, study, monkeypatch,
     assert wanted.read_text() == "{}"
 
 
+@pytest.mark.slow
 def test_a_driver_on_another_machine_is_seen_and_keeps_others_out(s3, study, another_machine):
     with driving(directory_at(f"{s3}/x"), study):
         first = directory_at(f"{s3}/x")

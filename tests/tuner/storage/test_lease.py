@@ -73,6 +73,7 @@ def test_studies_of_one_database_do_not_disturb_each_other(storage):
         assert driver_in(storage, "glyphs") is not None
 
 
+@pytest.mark.slow
 def test_a_second_driver_is_refused_until_the_first_one_is_killed(storage, driver, monkeypatch):
     monkeypatch.setattr(lease, "PATIENCE", 60.0)
     expected = f"study 'digits' in {storage} is being run by process {driver.pid} on "

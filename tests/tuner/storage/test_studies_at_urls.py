@@ -72,6 +72,7 @@ def test_programs_are_told_the_url(tuner, url):
     assert json.loads(output)["directory"] == url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "words"),
     [
@@ -156,6 +157,7 @@ def test_verifying_elsewhere_than_here_is_refused(tuner, url):
     assert f"a study at a URL ({url}) is verified on this machine" in output
 
 
+@pytest.mark.slow
 def test_a_study_is_handed_over_with_its_url_and_known_from_everywhere(
     tuner, url, another_machine, runs
 ):
@@ -189,6 +191,7 @@ def test_the_doctor_says_what_a_url_needs(runs):
     assert lines["mlflow"].remedy.startswith("name a server by tracking.uri")
 
 
+@pytest.mark.slow
 def test_the_doctor_sees_a_bucket_that_is_missing():
     url = "s3://nobody-has-made-it/runs/small?endpoint_override=127.0.0.1:1&scheme=http"
 

@@ -69,6 +69,7 @@ def test_the_front_is_marked_in_every_chart(directory):
     assert colours == ["#d62728", "#b0b0b0"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_leaves_the_front_loses_its_place_and_nothing_else_is_sent(directory):
     before, after = study((0.8, 0.3)), study((0.8, 0.3), (0.9, 0.4))
 
@@ -107,6 +108,7 @@ def test_weights_are_there_as_powers_of_ten_with_off_below_the_smallest(director
     assert logs == pytest.approx([1.0, -1.5, -1.0])
 
 
+@pytest.mark.slow
 def test_the_study_has_its_files_tables_and_pages(directory):
     results = weighted(10.0, 0.0, 0.1)
     write_front(results, directory / "front")
@@ -199,6 +201,7 @@ def test_a_file_is_sent_again_only_if_it_has_changed(directory):
     assert not (front / "same.txt").exists()
 
 
+@pytest.mark.slow
 def test_the_links_compare_the_runs_of_the_front(directory):
     results = study((0.9, 0.4), (0.8, 0.5), (0.7, 0.3))
     publish(results, directory)

@@ -133,6 +133,7 @@ def test_a_run_says_who_made_it_with_what(directory):
     assert {"python", "torch", "ray", "optuna", "mlflow"} <= set(made_with)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "status"),
     [("running", "RUNNING"), ("complete", "FINISHED"), ("stopped", "KILLED"), ("failed", "FAILED")],
@@ -344,6 +345,7 @@ def test_a_trial_written_step_by_step_equals_one_written_at_once(directory, undi
     assert study.client.requests == MOST_REQUESTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arrives", [False, True])
 @pytest.mark.parametrize("fault_at", range(1, MOST_REQUESTS + 1))
 def test_a_driver_killed_at_any_request_is_continued(directory, undisturbed, fault_at, arrives):
@@ -356,6 +358,7 @@ def test_a_driver_killed_at_any_request_is_continued(directory, undisturbed, fau
     assert everything(directory) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arrives", [False, True])
 @pytest.mark.parametrize("fault_at", range(1, MOST_REQUESTS + 1))
 def test_a_driver_survives_a_fault_at_any_request(directory, undisturbed, fault_at, arrives):
@@ -383,6 +386,7 @@ def test_a_request_that_arrived_after_all_leaves_no_second_run(directory):
     assert found["0"].info.run_id == late.info.run_id
 
 
+@pytest.mark.slow
 def test_a_run_that_a_person_deletes_is_written_again_and_holds_up_nobody(directory):
     tracker = Tracker(STUDY, directory, default_uri(directory))
     tracker.start()

@@ -29,6 +29,7 @@ def place(results, found, tmp_path):
     return directory
 
 
+@pytest.mark.slow
 def test_metrics_go_to_the_trials_and_files_to_the_study_once(results, found, place):
     uri = default_uri(place.path)
     sync(results.study, place.path, uri, results.records)

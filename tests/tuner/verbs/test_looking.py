@@ -64,6 +64,7 @@ def tuner(folder, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -147,6 +148,7 @@ def test_the_report_goes_where_it_is_asked_to_and_names_the_study(tuner, folder)
     assert "0.12" in page  # CPU place hours
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_told_to_programs_in_one_line(tuner):
     code, output, errors = tuner("resume", "digits", "--json")
 
@@ -158,6 +160,7 @@ def test_a_finished_study_is_told_to_programs_in_one_line(tuner):
     assert end["paths"]["report"] == "runs/digits/report.html"
 
 
+@pytest.mark.slow
 def test_quiet_names_the_places_to_look_at_and_nothing_else(tuner):
     code, output, errors = tuner("resume", "digits", "--quiet")
 

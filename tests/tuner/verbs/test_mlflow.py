@@ -42,6 +42,7 @@ def runs(directory):
     return own, {run.data.tags["tuner.trial"]: run for run in trials}
 
 
+@pytest.mark.slow
 def test_a_study_that_nobody_runs_is_not_running_in_mlflow(directory):
     write_results(two_of(3, second=TrialState.running), directory)
 
@@ -55,6 +56,7 @@ def test_a_study_that_nobody_runs_is_not_running_in_mlflow(directory):
     }
 
 
+@pytest.mark.slow
 def test_a_study_some_of_whose_trials_were_never_begun_is_not_finished(directory):
     write_results(two_of(3), directory)
 
@@ -63,6 +65,7 @@ def test_a_study_some_of_whose_trials_were_never_begun_is_not_finished(directory
     assert runs(directory)[0].info.status == "KILLED"
 
 
+@pytest.mark.slow
 def test_a_sync_brings_the_verified_numbers_too(directory):
     results = two_of(2)
     write_results(results, directory)

@@ -41,6 +41,7 @@ def test_two_classes_of_digits_are_all_zeros_and_ones(digits):
     assert rows(two.train, two.validation, two.test) == rows(*zeros_and_ones)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes"), [("digits", 2), ("digits", 10), ("glyphs", 2), ("glyphs", 100)]
 )
