@@ -14,7 +14,7 @@ from tuner.storage.directory import StudyDirectory
 from tuner.storage.lease import Lease
 from tuner.study import StudyConfig
 from tuner.verification.files import write_files
-from tuner.verification.measured import FOLDER, Verification, VerifiedRun
+from tuner.verification.measured import FOLDER, Verification, VerifiedRun, load_verification
 from tuner.verification.members import Role
 from tuner.verification.plan import Asked, Outcomes, Plan, already, assemble, make_plan
 from tuner.verification.running import VerificationProgress, run_students
@@ -43,6 +43,8 @@ def verify(
     with locked(directory), alone_at_url(directory, plan.study):
         before = already(plan)
         announce(plan, before, console)
+        if earlier := load_verification(directory.path):
+            console.print(on_replacing(earlier, plan), end="", soft_wrap=True, style="yellow")
         outcomes = {**before, **_run_missing(plan, before, directory, console, address=address)}
         found = assemble(plan, outcomes)
         write_files(found, directory.path / FOLDER)
@@ -65,6 +67,27 @@ def announce(plan: Plan, before: Outcomes, console: Console) -> None:
         f"each on {plan.num_images:,} test images under {plan.asked.attack.name} at "
         f"{plan.request.threats[0].norm} epsilon {radii}",
         soft_wrap=True,
+    )
+
+
+def on_replacing(earlier: Verification, plan: Plan) -> str:
+    """A line where the result that is shown so far gives way to one that says less, or else.
+
+    Returns:
+        It, with its end; empty if the new one has the same attack and at least as much of it.
+    """
+    asked = plan.asked
+    if (
+        earlier.attack == asked.attack.key
+        and earlier.seeds <= asked.seeds
+        and earlier.images <= plan.num_images
+    ):
+        return ""
+    return (
+        "warning: this takes the place of the front that was verified so far (on "
+        f"{earlier.images:,} test images, with {earlier.seeds} "
+        f"{'seed' if earlier.seeds == 1 else 'seeds'}, under {earlier.attack_name}), for picks "
+        "too; what was measured then is kept, and the same options show it again\n"
     )
 
 
