@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tuner.last_words import discreet
+from tuner.running.cluster_address import without_login
 from tuner.secrets import without_own_secrets
 from tuner.terminal import SentenceGroup, StudyName, console
 from tuner.verbs.cluster import doctor, logs, stop, submit
@@ -39,7 +40,7 @@ Address = Annotated[
     typer.Option(
         help="A Ray cluster: auto or HOST:6379 on a machine of it; from outside ray://HOST:10001 "
         "or http://HOST:8265, which hand the study over and show its log; default: our own.",
-        callback=without_own_secrets,
+        callback=without_login,
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only where to look in the end.")]

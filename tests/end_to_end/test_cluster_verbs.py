@@ -100,7 +100,7 @@ def test_a_study_is_handed_over_stopped_and_finished(cluster, study):
     log = cluster.tuner(study, "logs", "runs/small", "--follow", "--lines", "0")
 
     assert follower.returncode == 130, followed
-    assert followed.rstrip().splitlines()[-1].startswith("the study runs on as job small-")
+    assert followed.splitlines()[-2].startswith("the study runs on as job small-")
     assert refused.returncode == 2
     assert "study runs/small is being run as job small-" in refused.stderr
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr

@@ -151,3 +151,19 @@ def test_two_at_a_time_are_refused_and_ctrl_c_says_how_to_go_on(before, tmp_path
     told = "the same command goes on: tuner verify runs/digits, with the same options"
     assert told in output
     assert "Traceback" not in output
+
+
+def test_less_than_before_is_warned_of_measures_nothing_and_is_taken_back(verified):
+    folder, _ = verified
+    before = numbers(folder)
+    less = ["1" if word == "2" else word for word in ASKED]
+
+    weaker = verb(folder, *less)
+    fewer = numbers(folder)
+    again = verb(folder, *ASKED)
+
+    assert "this takes the place of the front that was verified so far" in weaker.stdout
+    assert "starting Ray" not in weaker.stdout + again.stdout
+    assert len(fewer) < len(before)
+    assert "takes the place" not in again.stdout
+    assert numbers(folder) == before

@@ -17,7 +17,8 @@ class JobServer:
         logs: text per job.
         begun: status of a job that was just submitted.
         first: what it has said by then.
-        fate: its status at each further look, as far as that goes.
+        fate: its status at each further look, as far as that goes; its log says so, too. ``None``
+            is a look that a proxy answers instead.
         agentless: how many jobs it will not take because no agent could start them.
     """
 
@@ -76,8 +77,9 @@ class JobServer:
             case ["api", "jobs", job, "logs"]:
                 handler.answer({"logs": self.logs.get(job, "")})
             case ["api", "jobs", job]:
-                if job in self.jobs and self.fate:
-                    self.jobs[job]["status"] = self.fate.pop(0)
+                if job in self.jobs and self.fate and not self.live(job, self.fate.pop(0)):
+                    handler.say("bad gateway", 502)
+                    return
                 handler.answer(self.jobs.get(job, "no such job"), 200 if job in self.jobs else 404)
 
     def post(self, handler, parts, body):
@@ -94,6 +96,12 @@ class JobServer:
         self.jobs[job] = {**asked, "type": "SUBMISSION", "status": self.begun}
         self.logs[job] = self.first
         handler.answer({"job_id": job, "submission_id": job})
+
+    def live(self, job, status):
+        if status is not None:
+            self.jobs[job]["status"] = status
+            self.logs[job] += f"{status.lower()} now\n"
+        return status is not None
 
     def upload(self, name, body):
         with zipfile.ZipFile(io.BytesIO(body)) as archive:

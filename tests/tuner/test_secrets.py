@@ -78,7 +78,6 @@ def test_a_trial_with_a_secret_is_refused(tmp_path):
         ["train", "x.yaml", "--tracking-uri"],
         ["doctor", "--storage"],
         ["doctor", "--tracking-uri"],
-        ["submit", "digits", "--address"],
     ],
 )
 def test_no_verb_takes_a_secret_on_its_command_line(verb):

@@ -9,6 +9,7 @@ from tuner.doctor.facts import Facts, Finding, Need
 from tuner.doctor.probe import look
 from tuner.doctor.services import missing_services, mlflow, optuna_storage
 from tuner.doctor.storage import folder_of_studies, nonce_in
+from tuner.running.cluster_address import require_inside
 from tuner.study import StudyConfig
 from tuner.study_file import find_study, load_study
 from tuner.study_names import directory_at
@@ -71,6 +72,7 @@ def examine_cluster(address: str | None, driver: Facts, need: Need, nonce: str) 
 
     from tuner.doctor.cluster import Question, authentication, connect, nodes, places
 
+    require_inside(address)
     try:
         connect(address)
     except ConnectionError as error:

@@ -1,7 +1,10 @@
 """Studies as jobs of a Ray cluster, so that the driver runs there and this machine may leave."""
 
 import logging
+import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,10 @@ LAST_WORD = 1.0
 """Seconds from what may be a driver's last word to its end."""
 AGENT_PATIENCE = 180.0
 """Seconds for a cluster that has just begun to take its first job."""
+OVERRIDING = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
+"""Variables that Ray's client prefers to the address that it is given."""
 NO_AGENT = "No available agent"
+UNKNOWN = "status code 404"
 LOOK = "look at the cluster with: tuner doctor --address HOST:6379"
 AGENT_ADVICE = (
     "no agent on its head, which would start it, has answered for minutes; another Ray on that "
@@ -46,7 +52,8 @@ def client_of(address: str) -> "JobSubmissionClient":
     for chatty in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        return JobSubmissionClient(address)
+        with _without(*OVERRIDING):
+            return JobSubmissionClient(address)
     except Exception as error:  # Ray and requests raise their own, one per thing that goes wrong
         first = " ".join(str(error).split()).partition(". ")[0].rstrip(".")[:200]
         raise ConnectionError(
@@ -54,6 +61,16 @@ def client_of(address: str) -> "JobSubmissionClient":
             "dashboard, http://HOST:8265, reachable from here (ssh -L 8265:127.0.0.1:8265 HOST), "
             "whose head has ray[default] installed and the same token"
         ) from error
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Hide variables of the environment."""
+    hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def submit(study: StudyConfig, directory: StudyDirectory, address: str, *, python: str) -> Job:
@@ -145,14 +162,14 @@ def wait_for_start(job: Job) -> str:
         last = words_of(client, job).strip().rpartition("\n")[2] or "it said nothing"
         raise ValueError(
             f"the driver of job {job.id} ended at once on the head ({last}); it runs there under "
-            "the interpreter that --python names, and writes to --directory"
+            "the interpreter that tuner submit --python names, and writes to --directory"
         )
     return status
 
 
 def words_of(client: "JobSubmissionClient", job: Job) -> str:
     """What a job's driver has said, without what Ray says of it."""
-    lines = client.get_job_logs(job.id).splitlines(keepends=True)
+    lines = _answer(job, client.get_job_logs).splitlines(keepends=True)
     return "".join(line for line in lines if not any(words in line for words in OF_RAY))
 
 
@@ -181,11 +198,26 @@ def status_of(client: "JobSubmissionClient", job: Job) -> str:
 
     Raises:
         ValueError: if the job server knows it no more.
+        ConnectionError: if it does not answer, or not to the point.
+    """
+    return str(_answer(job, client.get_job_status).value)
+
+
+def _answer(job: Job, ask: Callable[[str], Any]) -> Any:
+    """What a job server says of a job.
+
+    Raises:
+        ValueError: if it does not know it, or knows it no more.
+        ConnectionError: if it does not answer, or not to the point.
     """
     try:
-        return str(client.get_job_status(job.id).value)
-    except RuntimeError as error:
-        raise ValueError(
-            f"the job server at {job.address} does not know job {job.id}: it has forgotten it, as "
-            "a new head does; the study goes on with the same tuner submit"
+        return ask(job.id)
+    except (RuntimeError, OSError) as error:  # those of requests are OSErrors
+        if UNKNOWN in str(error):
+            raise ValueError(
+                f"the job server at {job.address} does not know job {job.id}: it has forgotten it, "
+                "as a new head does; the study goes on with the same tuner submit"
+            ) from error
+        raise ConnectionError(
+            f"the job server at {job.address} does not answer; job {job.id} may run on without it"
         ) from error

@@ -16,6 +16,8 @@ from tuner.storage.ledger import read_records
 
 POLL = 2.0
 """Seconds between looks at a growing log."""
+SIGHT_PATIENCE = 60.0
+"""Seconds that a job server may be out of sight while a log is followed."""
 STUDY_WIDE = ("train/loss", "cost/seconds")
 
 
@@ -29,14 +31,24 @@ def job_log(job: Job, *, lines: int, follow: bool) -> Iterator[str]:
 
     Yields:
         Pieces of text, line ends included; the last one says how the job stands.
+
+    Raises:
+        ConnectionError: if the job server does not answer, while a log is followed for a minute.
     """
     client = client_of(job.address)
     status, text = status_of(client, job), words_of(client, job)
     yield "".join(text.splitlines(keepends=True)[-lines:])
+    seen = time.monotonic()
     while follow and status not in ENDED:
         time.sleep(POLL)
-        status, shown = status_of(client, job), len(text)
-        text = words_of(client, job)
+        shown = len(text)
+        try:
+            status, text = status_of(client, job), words_of(client, job)
+        except ConnectionError:
+            if time.monotonic() > seen + SIGHT_PATIENCE:
+                raise
+            continue
+        seen = time.monotonic()
         yield text[shown:]
     yield f"job {job.id} at {job.address}: {status.lower()}\n"
 

@@ -1,6 +1,8 @@
 """Where a study's Ray may be."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from tuner.secrets import without_own_secrets
 
 CLIENT, JOB_SERVERS = "ray", ("http", "https")
 DASHBOARD_PORT = 8265
@@ -15,18 +17,36 @@ def job_server_of(address: str | None) -> str | None:
 
     Returns:
         ``http://HOST:8265``; None for a cluster that this machine is part of, or a Ray of our own.
+
+    Raises:
+        ValueError: if it is none of these.
     """
-    parts = urlsplit(address or "")
-    if parts.scheme in JOB_SERVERS:
-        return address
-    if parts.scheme != CLIENT:
+    if address is None or "://" not in address:
         return None
-    host = parts.hostname or "HOST"
-    return f"http://{f'[{host}]' if ':' in host else host}:{DASHBOARD_PORT}"
+    parts = _split(address.strip())
+    if parts.scheme in JOB_SERVERS:
+        return parts.geturl()
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"http://{host}:{DASHBOARD_PORT}"
 
 
-def require_reachable(address: str | None) -> None:
-    """Refuse an address through which this process cannot drive a study.
+def _split(address: str) -> SplitResult:
+    try:
+        parts = urlsplit(address)
+        known = parts.scheme in (CLIENT, *JOB_SERVERS) and parts.hostname
+        _ = parts.port  # refuses what is none
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(
+            f"address {address!r} must be auto or HOST:6379 of a cluster that this machine is "
+            "part of, or ray://HOST:10001 or http://HOST:8265"
+        )
+    return parts
+
+
+def require_inside(address: str | None) -> None:
+    """Refuse an address from outside a cluster where this process itself has to join it.
 
     Behind Ray's client, Tune needs a node of the cluster on this machine, and without it moves
     itself to the head, away from the ledger and the locks of this process.
@@ -34,9 +54,23 @@ def require_reachable(address: str | None) -> None:
     Raises:
         ValueError: naming what to do instead.
     """
-    if server := job_server_of(address):
+    if job_server_of(address):
         raise ValueError(
-            f"address {address} reaches a cluster from outside, where no study can be driven; give "
-            "auto or HOST:6379 on a machine of the cluster, or hand the study over: tuner submit "
-            f"--address {server}"
+            f"address {address} reaches a cluster from outside, which only the commands tuner run, "
+            "resume and submit can use, as they hand a study over; give auto or HOST:6379 on a "
+            "machine of the cluster"
         )
+
+
+def without_login(address: str | None) -> str | None:
+    """An address that a command is given, as it is.
+
+    Raises:
+        ValueError: if it holds a login or another secret, which all users of the machine would see.
+    """
+    if address and "@" in address:
+        raise ValueError(
+            "a cluster's address must not hold a login, as process lists show it; Ray asks for a "
+            "token instead, in RAY_AUTH_TOKEN or ~/.ray/auth_token"
+        )
+    return without_own_secrets(address)

@@ -13,7 +13,7 @@ from tuner.pictures.importance import known_importances
 from tuner.preview import check_first_trials
 from tuner.records import TrialRecord
 from tuner.reporting.writing import write_as_it_stands
-from tuner.running.cluster_address import require_reachable
+from tuner.running.cluster_address import require_inside
 from tuner.running.progress import Progress, create_progress
 from tuner.running.recorder import Watcher
 from tuner.running.refresher import Refresher
@@ -87,7 +87,7 @@ class Session:
             KeyboardInterrupt: if that was asked for twice, or where no trial runs.
             StorageFailedError: if a disk or a database refuses what has to be kept.
         """
-        require_reachable(self._address)
+        require_inside(self._address)
         check_space(self.study)
         check_services(self.study, self.directory)
         if not self.directory.config.is_file():

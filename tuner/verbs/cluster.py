@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.running.cluster_address import without_login
 from tuner.secrets import without_own_secrets
 from tuner.terminal import StudyName, console
 
@@ -59,7 +60,7 @@ def submit(
         typer.Option(
             help="The head's job server, http://HOST:8265.",
             envvar="RAY_API_SERVER_ADDRESS",
-            callback=without_own_secrets,
+            callback=without_login,
         ),
     ],
     *,

@@ -20,16 +20,26 @@ EXIT_CODES = {"SUCCEEDED": 0, "STOPPED": INTERRUPTED, "FAILED": 2}
 
 def submit_and_show(
     study: StudyConfig, directory: StudyDirectory, address: str, *, python: str, console: Console
-) -> Job:
+) -> None:
     """Hand a study over, and say how to go on."""
     check_services(study, directory)
     job = submit(study, directory, address, python=python)
+    show_start(job, directory, console)
+
+
+def show_start(job: Job, directory: StudyDirectory, console: Console) -> None:
+    """Say that a job has begun, and what can be done about it.
+
+    Raises:
+        ValueError: if it has failed by then; with its last words.
+    """
     status = wait_for_start(job)
     console.print(f"job {job.id} at {job.address}: {status.lower()}", soft_wrap=True)
-    console.print("this machine may leave; the study runs on the cluster")
-    console.print(f"stop it with: tuner stop {directory}", soft_wrap=True, markup=False)
-    console.print(f"read along with: tuner logs {directory} --follow", soft_wrap=True, markup=False)
-    return job
+    if status not in ENDED:
+        console.print("this machine may leave; the study runs on the cluster")
+        console.print(f"stop it with: tuner stop {directory}", soft_wrap=True, markup=False)
+    follow = "" if status in ENDED else " --follow"
+    console.print(f"read along with: tuner logs {directory}{follow}", soft_wrap=True, markup=False)
 
 
 def hand_over_and_follow(
@@ -40,15 +50,20 @@ def hand_over_and_follow(
     Raises:
         SystemExit: 130 if it was stopped or this process was interrupted, which the study outlives;
             2 if it failed.
+        ConnectionError: if the job server is out of sight for a minute; the study may run on.
     """
-    job = submit_and_show(study, directory, address, python="python", console=console)
+    check_services(study, directory)
+    job = submit(study, directory, address, python="python")
     try:
+        show_start(job, directory, console)
         for piece in job_log(job, lines=0, follow=True):
             console.print(piece, end="", markup=False, soft_wrap=True)
+        status = status_of(client_of(job.address), job)
     except KeyboardInterrupt:
-        console.print(f"the study runs on as job {job.id}", soft_wrap=True, markup=False)
+        console.print(f"the study runs on as job {job.id}; stop it with: tuner stop {directory}")
+        console.print(f"read along with: tuner logs {directory} --follow", soft_wrap=True)
         raise SystemExit(INTERRUPTED) from None
-    if code := EXIT_CODES[status_of(client_of(job.address), job)]:
+    if code := EXIT_CODES[status]:
         raise SystemExit(code)
 
 

@@ -19,6 +19,7 @@ from trainables.workers.ranks import Ranks
 from tuner.exporting.provenance import Provenance, read_provenance
 from tuner.quantities import attack_name, written
 from tuner.records import TrialState
+from tuner.running.cluster_address import require_inside
 from tuner.study_file import load_trial
 from tuner.tracking.telling import Tracking, tracking_of
 from tuner.training_folder import TrainingFolder
@@ -92,6 +93,12 @@ def train_and_show(request: TrainingRequest, console: Console) -> None:
             another config, or training diverges.
         KeyboardInterrupt: after what there is was kept.
     """
+    require_inside(request.address)
+    if request.address and request.processes == 1:
+        raise ValueError(
+            f"address {request.address} is for several workers, and one trains here; give at least "
+            "two --workers or --gpus, or leave it out"
+        )
     folders = planned(request)
     console.print(f"hardware: {in_words(folders[0].config.hardware)}")
     for i, folder in enumerate(folders):

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
 
+from tuner.running.cluster_address import require_inside
 from tuner.running.runner import prepare_teachers, ray_session
 from tuner.showing import results_of
 from tuner.storage.directory import StudyDirectory
@@ -32,8 +33,10 @@ def verify(
     """Measure the front again, from wherever an earlier attempt stopped; writes the result.
 
     Raises:
-        ValueError: if there is nothing to verify, or another process is at it.
+        ValueError: if there is nothing to verify, another process is at it, or the cluster cannot
+            be joined from here.
     """
+    require_inside(address)
     if directory.copy and address is not None:
         raise ValueError(
             f"a study at a URL ({directory}) is verified on this machine, got --address {address}; "
@@ -43,8 +46,7 @@ def verify(
     with locked(directory), alone_at_url(directory, plan.study):
         before = already(plan)
         announce(plan, before, console)
-        if earlier := load_verification(directory.path):
-            console.print(on_replacing(earlier, plan), end="", soft_wrap=True, style="yellow")
+        console.print(_on_replacing(directory, plan), end="", soft_wrap=True, style="yellow")
         outcomes = {**before, **_run_missing(plan, before, directory, console, address=address)}
         found = assemble(plan, outcomes)
         write_files(found, directory.path / FOLDER)
@@ -70,17 +72,28 @@ def announce(plan: Plan, before: Outcomes, console: Console) -> None:
     )
 
 
+def _on_replacing(directory: StudyDirectory, plan: Plan) -> str:
+    try:
+        earlier = load_verification(directory.path)
+    except ValueError:  # of another version, or damaged: it is made anew
+        return ""
+    return on_replacing(earlier, plan) if earlier else ""
+
+
 def on_replacing(earlier: Verification, plan: Plan) -> str:
     """A line where the result that is shown so far gives way to one that says less, or else.
 
     Returns:
         It, with its end; empty if the new one has the same attack and at least as much of it.
     """
-    asked = plan.asked
+    asked, radii = plan.asked, {threat.epsilon for threat in plan.request.threats}
+    gates = any(run.verdict for member in earlier.members for run in member.runs)
     if (
         earlier.attack == asked.attack.key
         and earlier.seeds <= asked.seeds
         and earlier.images <= plan.num_images
+        and gates <= asked.gates
+        and radii.issuperset(earlier.epsilons)
     ):
         return ""
     return (

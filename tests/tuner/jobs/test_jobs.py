@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from job_server import JobServer
 from typer.testing import CliRunner
 
 from tuner.cli import app
-from tuner.jobs import jobs
+from tuner.jobs import jobs, log
 from tuner.jobs.driver import driver_of
 from tuner.jobs.notes import job_of
 from tuner.jobs.parcel import entrypoint, from_here, own_module, packed
@@ -142,26 +143,91 @@ def test_a_driver_that_ends_at_once_is_not_said_to_run(tuner, server):
 @pytest.mark.slow
 @pytest.mark.parametrize(("status", "left"), [("SUCCEEDED", 0), ("STOPPED", 130), ("FAILED", 2)])
 def test_a_study_that_is_run_from_outside_is_handed_over_and_followed(tuner, server, status, left):
-    server.fate = ["RUNNING", status]
+    server.fate = ["RUNNING", "RUNNING", None, status]  # out of sight for a moment
     server.first = "INFO job_manager.py:581 -- Runtime env is setting up.\nstarting\n"
 
     code, output = tuner("run", "study.yaml", "--address", server.address)
 
     (job,) = server.jobs
+    shown = output.partition("--follow ")[2]
     assert code == left
     assert f"job {job} at {server.address}: running this machine may leave" in output
-    assert "Runtime env" not in output
-    assert output.endswith(f"--follow starting job {job} at {server.address}: {status.lower()}")
+    assert shown == (
+        f"starting running now running now {status.lower()} now "
+        f"job {job} at {server.address}: {status.lower()}"
+    )
+
+
+def test_a_job_server_that_stays_out_of_sight_does_not_make_a_failed_study(
+    tuner, server, monkeypatch
+):
+    monkeypatch.setattr(log, "SIGHT_PATIENCE", 0.0)
+    server.fate = ["RUNNING", "RUNNING", None, None]
+
+    code, output = tuner("run", "study.yaml", "--address", server.address)
+
+    (job,) = server.jobs
+    assert code == 2
+    assert f"does not answer; job {job} may run on without it" in output
+
+
+def test_no_variable_of_ray_sends_a_study_elsewhere(tuner, server, monkeypatch):
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    code, output = tuner("submit", "study.yaml", "--address", server.address)
+
+    assert code == 0, output
+    assert len(server.jobs) == 1
+    assert os.environ["RAY_ADDRESS"] == "http://127.0.0.1:9"
+
+
+def test_a_job_that_has_ended_is_not_said_to_run(tuner, server):
+    server.begun = "SUCCEEDED"
+
+    code, output = tuner("submit", "study.yaml", "--address", server.address)
+
+    assert code == 0
+    assert "may leave" not in output
+    assert output.endswith("read along with: tuner logs runs/small")
+
+
+@pytest.mark.parametrize(
+    "verb", [("doctor",), ("verify", "runs/small"), ("train", "c.yaml", "--workers", 2)]
+)
+@pytest.mark.usefixtures("begun")
+def test_verbs_that_have_to_join_a_cluster_say_so_of_an_address_from_outside(tuner, verb):
+    code, output = tuner(*verb, "--address", "ray://head:10001")
+
+    assert code == 2
+    assert "ray://head:10001 reaches a cluster from outside" in output
+    assert output.endswith("give auto or HOST:6379 on a machine of the cluster")
 
 
 @pytest.mark.usefixtures("begun")
 def test_a_study_goes_on_from_outside_too(tuner, server):
-    server.fate = ["SUCCEEDED"]
+    server.begun = "SUCCEEDED"
 
     code, output = tuner("resume", "runs/small", "--address", server.address)
 
     assert code == 0, output
     assert len(server.jobs) == 1
+
+
+@pytest.mark.parametrize("verb", ["run", "submit"])
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://me:hunter2@head:8265", "RAY_AUTH_TOKEN or ~/.ray/auth_token"),
+        ("http://head:8265?token=hunter2", "holds a secret (http://head:8265?token=***"),
+    ],
+)
+def test_a_secret_in_an_address_is_not_repeated(tuner, verb, address, words):
+    code, output = tuner(verb, "study.yaml", "--address", address)
+
+    assert code == 2
+    assert words in output
+    assert "hunter2" not in output
 
 
 @pytest.mark.parametrize("option", ["--quiet", "--json"])

@@ -173,6 +173,7 @@ def exported(path):
     ("arguments", "words"),
     [
         (("--workers", 7), "must be a multiple of 7 workers, got"),
+        (("--address", "head:6379"), "is for several workers, and one trains here; give at least"),
         (("--seeds", 2, "--seed", 3), "use one of them"),
         (("--seed", 3, "--seed", 3), "names each seed once, got 3, 3"),
     ],
