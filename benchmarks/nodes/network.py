@@ -93,7 +93,7 @@ class Network:
         """Start a command on a host, in a session of its own."""
         with log.open("ab") as file:
             process = subprocess.Popen(
-                ["ip", "netns", "exec", self._namespace(host), *command],
+                [*self.on(host), *command],
                 env=dict(environment),
                 stdout=file,
                 stderr=file,
@@ -101,6 +101,18 @@ class Network:
             )
         self._started.append((host, process))
         return process
+
+    def on(self, host: str, *, machine: bool = False) -> list[str]:
+        """What has to stand before a command for it to run on a host.
+
+        Args:
+            machine: with a process table and a ``/tmp`` of its own, as on another machine.
+        """
+        prefix = ["ip", "netns", "exec", self._namespace(host)]
+        if machine:
+            prefix += ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
+            prefix += ['mount -t tmpfs none /tmp && exec "$@"', "--"]
+        return prefix
 
     def processes(self, host: str) -> list[int]:
         """Ids of all processes on a host."""
