@@ -60,7 +60,8 @@ def hand_over_and_follow(
             console.print(piece, end="", markup=False, soft_wrap=True)
         status = status_of(client_of(job.address), job)
     except KeyboardInterrupt:
-        console.print(f"the study runs on as job {job.id}; stop it with: tuner stop {directory}")
+        told = f"the study runs on as job {job.id}; stop it with: tuner stop {directory}"
+        console.print(told, soft_wrap=True)
         console.print(f"read along with: tuner logs {directory} --follow", soft_wrap=True)
         raise SystemExit(INTERRUPTED) from None
     if code := EXIT_CODES[status]:
