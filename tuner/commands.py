@@ -66,19 +66,24 @@ def run_and_show(
     *,
     output: Output = Output.full,
 ) -> None:
-    """Run a study, then show its front, its cost and where to look next.
-
-    From outside a cluster it is handed over, and what its driver writes there is shown here.
-    """
-    if server := job_server_of(address):
-        if output != Output.full:
-            raise ValueError(
-                f"--{output} is not for a study that is handed over to {server}; leave it out, or "
-                "use tuner submit, which ends at once"
-            )
-        hand_over_and_follow(study, directory, server, console)
+    """Run a study here, or hand it over where the address reaches a cluster from outside."""
+    server = job_server_of(address)
+    if server is None:
+        session = create_session(study, directory, console, address, output=output)
+        _run_here(session, directory, console, output)
         return
-    session = create_session(study, directory, console, address, output=output)
+    if output != Output.full:
+        raise ValueError(
+            f"--{output} is not for a study that is handed over to {server}; leave it out, or "
+            "use tuner submit, which ends at once"
+        )
+    hand_over_and_follow(study, directory, server, console)
+
+
+def _run_here(
+    session: Session, directory: StudyDirectory, console: Console, output: Output
+) -> None:
+    """Run a study, then show its front, its cost and where to look next."""
     try:
         results = session.run()
     except StudyInterruptedError as stop:

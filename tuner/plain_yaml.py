@@ -20,7 +20,7 @@ KINDS = ("bool", "float", "int", "map", "merge", "null", "seq", "str")
 """What is read: the values of JSON, and YAML's merging of mappings. No other tag means anything."""
 
 _BREAKS = re.compile("[\x85\u2028\u2029]")
-"""Line ends of YAML that PyYAML writes as they are, and reads as blanks."""
+"""Line ends of YAML that PyYAML writes as they are; it reads the first one as a blank."""
 
 
 def yaml_text(value: Any, **options: Any) -> str:
